@@ -1,0 +1,62 @@
+# What a developer can do here. `make help` lists it; CI and the README call the same targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+UV_VERSION := 0.13.8
+BIN := .venv/bin
+# Nothing of the caller's Airflow or AWS reaches a test or a demo.
+export PYTHONPATH := $(CURDIR)
+unexport AIRFLOW_HOME AIRFLOW_CONFIG AWS_PROFILE AWS_ENDPOINT_URL
+
+.PHONY: help
+help:  ## list the targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: .venv/.ready  ## make .venv/ with the locked dependencies
+
+.venv/.ready: requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v == (3, 11) else f"expected Python 3.11, found {v[0]}.{v[1]} at {sys.executable}: install python3.11 or say make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
+	@touch $@
+
+.PHONY: demo
+demo: setup  ## the main job, end to end, on real Airflow and the embedded AWS
+	@$(BIN)/python -m scripts.demo
+
+.PHONY: up
+up: setup  ## Airflow's UI on 127.0.0.1:8080 on the embedded AWS, until Ctrl-C
+	@$(BIN)/python -m scripts.up
+
+.PHONY: aws
+aws: setup  ## the embedded AWS alone on 127.0.0.1:4566, until Ctrl-C
+	@exec $(BIN)/python -m include.local_aws --port 4566 --data .local/aws
+
+.PHONY: check
+check: setup  ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy plugins/automl_retraining include scripts
+	$(BIN)/mypy dags plugins/automl_retraining_plugin.py
+
+.PHONY: test
+test: setup  ## every test, acceptance tests included
+	$(BIN)/python -m pytest
+
+.PHONY: test-unit
+test-unit: setup  ## the quick tests: no server, no Airflow database
+	$(BIN)/python -m pytest -m "not acceptance and not local_aws"
+
+.PHONY: bench-split
+bench-split: setup  ## seconds and memory of the split beside pandas
+	$(BIN)/python -m benchmarks.bench_split
+
+.PHONY: lock
+lock: setup  ## renew requirements.lock from the requirements files
+	$(BIN)/uv pip compile --quiet --python $(BIN)/python --generate-hashes --no-header --no-annotate requirements-dev.txt -o requirements.lock
+
+.PHONY: clean
+clean:  ## remove .local/ and the caches; .venv/ stays
+	rm -rf .local .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,108 @@
+"""Every error this project raises on purpose.
+
+```
+RetrainingError
+├── ConfigError            a pipeline's YAML or a deployment setting is wrong
+├── DataError              the table cannot be trained on; nothing was created at SageMaker
+├── RequestError           options that contradict each other, found before the call
+├── EvidenceError          predictions that do not join to the truth
+├── StorageError           the run folder or the source cannot be read or written
+├── JobError
+│   ├── JobFailed          SageMaker says Failed
+│   ├── JobStopped         somebody or something stopped the job (never success)
+│   ├── JobTimeout         the task waited longer than it may; the job was stopped
+│   ├── JobVanished        the job was deleted, or was never there
+│   └── JobConflict        the name belongs to a job that is not this task's
+└── EndpointError
+    ├── NotOurs            the endpoint was not made by this project
+    ├── LeaseHeld          another run is writing the endpoint (worth a retry)
+    ├── RolledBack         SageMaker went back to the old configuration
+    └── SmokeTestFailed    the endpoint does not answer as batch transform did
+```
+
+A message is a sentence: what was expected, what was found, where, what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class RetrainingError(Exception):
+    """Root of the tree.
+
+    ``retryable`` says whether trying the same again can help. Operators turn an error that is not
+    into ``AirflowFailException``, so that Airflow spends no retries on it.
+    """
+
+    retryable: ClassVar[bool] = False
+
+
+class ConfigError(RetrainingError):
+    """A pipeline's YAML or a deployment setting is wrong: names the file, the key and what was expected."""
+
+
+class DataError(RetrainingError):
+    """The table cannot be trained on. Names the line where there is one; nothing was created at SageMaker."""
+
+
+class RequestError(RetrainingError):
+    """Options that SageMaker would refuse or silently ignore together, found before the call."""
+
+
+class EvidenceError(RetrainingError):
+    """Predictions that cannot be held against the truth: an id missing, doubled or unknown."""
+
+
+class StorageError(RetrainingError):
+    """The source or the run folder cannot be read or written."""
+
+    retryable = True
+
+
+class JobError(RetrainingError):
+    """A SageMaker job did not end well."""
+
+
+class JobFailed(JobError):
+    """SageMaker says Failed. Carries the job's reason; a retry submits a new job."""
+
+    retryable = True
+
+
+class JobStopped(JobError):
+    """The job was stopped. ``Stopped`` is never success."""
+
+
+class JobTimeout(JobError):
+    """The task waited longer than it may, and stopped its job."""
+
+
+class JobVanished(JobError):
+    """The job waited for is not there (any more)."""
+
+
+class JobConflict(JobError):
+    """The name belongs to a job that does not carry this task's tags or an equal request."""
+
+
+class EndpointError(RetrainingError):
+    """The endpoint is not as it should be."""
+
+
+class NotOurs(EndpointError):
+    """The endpoint was not made by this project, and the pipeline does not say ``adopt: true``."""
+
+
+class LeaseHeld(EndpointError):
+    """Another run holds the endpoint's lease."""
+
+    retryable = True
+
+
+class RolledBack(EndpointError):
+    """SageMaker went back to the old configuration; the champion still serves."""
+
+
+class SmokeTestFailed(EndpointError):
+    """The endpoint's answers differ from the batch transform's for the same rows."""

@@ -1,0 +1,73 @@
+"""Follow one DAG run in the terminal: task states, the search's secondary status, candidates as they arrive."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.airflow_api import FINISHED, AirflowApi
+
+_SHOWN = ("running", "deferred", "success", "failed", "skipped", "upstream_failed", "up_for_retry")
+
+
+@dataclass
+class Follower:
+    """Prints what changed since the last look; one line each, with seconds since the start."""
+
+    api: AirflowApi
+    sagemaker: Any
+    dag_id: str
+    run_id: str
+    _started: float = field(default_factory=time.monotonic)
+    _states: dict[str, str] = field(default_factory=dict)
+    _secondary: str | None = None
+    _candidates: set[str] = field(default_factory=set)
+    _job: str | None = None
+
+    def follow(self, seconds: float) -> str:
+        """Follow to the end and return the run's state; TimeoutError after so many seconds."""
+        while True:
+            state = str(self.api.run(self.dag_id, self.run_id)["state"])
+            self._tasks()
+            self._search()
+            if state in FINISHED:
+                self._say("run", state)
+                return state
+            if time.monotonic() - self._started > seconds:
+                raise TimeoutError(f"run {self.run_id} of {self.dag_id} is still {state} after {seconds:.0f} s")
+            time.sleep(0.5)
+
+    def _tasks(self) -> None:
+        for task_id, task in self.api.tasks(self.dag_id, self.run_id).items():
+            state = task["state"]
+            if state in _SHOWN and state != self._states.get(task_id):
+                self._states[task_id] = state
+                duration = f" ({task['duration']:.1f} s)" if state == "success" and task.get("duration") else ""
+                self._say(task_id, "waiting for SageMaker" if state == "deferred" else state + duration)
+
+    def _search(self) -> None:
+        if "search" not in self._states or self._secondary == "Completed":
+            return
+        self._job = self._job or self.api.xcom(self.dag_id, self.run_id, "search", "job_name")
+        if self._job is None:
+            return
+        try:
+            job = self.sagemaker.describe_auto_ml_job_v2(AutoMLJobName=self._job)
+            candidates = self.sagemaker.list_candidates_for_auto_ml_job(AutoMLJobName=self._job, SortBy="CreationTime")
+        except ClientError as error:
+            self._say("job", f"{self._job}: {error}")
+            return
+        if job["AutoMLJobSecondaryStatus"] != self._secondary:
+            self._secondary = job["AutoMLJobSecondaryStatus"]
+            self._say("job", f"{self._job}: {self._secondary}")
+        for candidate in candidates["Candidates"]:
+            metric = candidate.get("FinalAutoMLJobObjectiveMetric")
+            if candidate["CandidateName"] not in self._candidates and metric:
+                self._candidates.add(candidate["CandidateName"])
+                self._say("candidate", f"{candidate['CandidateName']}  {metric['MetricName']} {metric['Value']:.4f}")
+
+    def _say(self, what: str, text: str) -> None:
+        print(f"  {time.monotonic() - self._started:6.1f} s  {what:<16} {text}", flush=True)
