@@ -31,6 +31,12 @@ class AirflowApi:
             base_url=f"{self.url}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=60
         )
 
+    def __enter__(self) -> AirflowApi:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
     def get(self, path: str, **params: Any) -> Any:
         """The JSON at ``/api/v2/<path>``; raises for any other status than 2xx."""
         answer = self._client.get(path, params=params)

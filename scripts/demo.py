@@ -64,8 +64,10 @@ def _demo() -> int:
     lines = TABLE.read_bytes().splitlines(keepends=True)
     started = time.monotonic()
     print("starting Airflow (api-server, scheduler, dag-processor, triggerer) and the embedded AWS ...", flush=True)
-    with Stack(STATE, environment={"AUTOML_RETRAINING_DATA_DIRS": str(table.parent)}) as stack:
-        api = AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"])
+    with (
+        Stack(STATE, environment={"AUTOML_RETRAINING_DATA_DIRS": str(table.parent)}) as stack,
+        AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"]) as api,
+    ):
         api.wait_for_dag(DAG_ID)
         api.unpause(DAG_ID)
         print(f"up after {time.monotonic() - started:.0f} s: {stack.airflow_url}, embedded AWS {stack.aws_url}")

@@ -88,10 +88,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     environment = {
         "AUTOML_RETRAINING_DATA_DIRS": str(data),
         "AUTOML_RETRAINING_PIPELINES": str(pipelines),
+        # A task whose process was killed is found within half a minute, not within Airflow's five.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "5",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     }
     stack = Stack(state, environment=environment)
-    with stack:
-        yield World(stack, AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"]), data)
+    with stack, AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"]) as api:
+        yield World(stack, api, data)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

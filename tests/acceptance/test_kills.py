@@ -32,6 +32,17 @@ def job(world: World, name: str) -> dict[str, Any]:
     return dict(world.stack.aws_client("sagemaker").describe_auto_ml_job_v2(AutoMLJobName=name))
 
 
+def test_the_sensor_sees_models_being_trained_while_the_search_goes_on(world: World) -> None:
+    """Its log has the transitions; marking the whole run failed then stops the job."""
+    run_id, name = searching(world, {})
+    world.until(lambda: world.api.tasks(DAG_ID, run_id)["search_training"]["state"] == "success", "the sensor succeeds")
+    assert job(world, name)["AutoMLJobStatus"] == "InProgress"
+    log = world.api.task_log(DAG_ID, run_id, "search_training")
+    assert "TrainingModels" in log
+    world.api.send("PATCH", f"dags/{DAG_ID}/dagRuns/{run_id}", {"state": "failed"})
+    world.until(lambda: job(world, name)["AutoMLJobStatus"] == "Stopped", "the job is stopped", 60)
+
+
 def test_a_task_marked_failed_in_mid_search_stops_its_job(world: World) -> None:
     """The job is stopped, the run fails, and outcome.json says so."""
     run_id, name = searching(world, {})
@@ -39,13 +50,6 @@ def test_a_task_marked_failed_in_mid_search_stops_its_job(world: World) -> None:
     world.until(lambda: job(world, name)["AutoMLJobStatus"] in ("Stopping", "Stopped"), "the job stops", 60)
     assert world.wait(DAG_ID, run_id) == "failed"
     world.until(lambda: job(world, name)["AutoMLJobStatus"] == "Stopped", "the job is stopped", 60)
-
-
-def test_a_run_marked_failed_in_mid_search_stops_its_job(world: World) -> None:
-    """Marking the whole run failed stops the job as well."""
-    run_id, name = searching(world, {})
-    world.api.send("PATCH", f"dags/{DAG_ID}/dagRuns/{run_id}", {"state": "failed"})
-    world.until(lambda: job(world, name)["AutoMLJobStatus"] in ("Stopping", "Stopped"), "the job stops", 60)
 
 
 def test_a_killed_triggerer_and_scheduler_lose_no_job_and_make_no_second_one(world: World) -> None:

@@ -79,16 +79,6 @@ def test_classification_promotes_a_better_model_and_keeps_the_champion_against_a
     assert decision["sentence"].split(":")[0].split(" ")[0] in report
 
 
-def test_the_secondary_status_sensor_logs_every_transition(world: World) -> None:
-    """The sensor beside the search succeeds, and its log names the statuses with durations."""
-    dag_id = "autopilot_accept_churn"
-    run_id, _ = run(world, dag_id, {"max_candidates": 1})
-    tasks = world.api.tasks(dag_id, run_id)
-    assert tasks["search_training"]["state"] == "success"
-    log = world.api.task_log(dag_id, run_id, "search_training")
-    assert "Starting" in log
-
-
 def test_regression_is_tuned_promoted_and_answers_as_batch_transform_did(world: World) -> None:
     """HYPERPARAMETER_TUNING on a regression table; the smoke test held the endpoint against batch transform."""
     dag_id = "autopilot_accept_diamonds"
