@@ -220,6 +220,7 @@ class MetricResult(Record):
     difference: Interval | None = None
     against_baseline: Interval | None = Field(None, description="challenger minus baseline, paired by row")
     undefined: str | None = Field(None, description="why this metric has no value on these rows")
+    method: str | None = Field(None, description="how the interval of the difference was computed")
 
 
 class SliceResult(Record):
