@@ -1,0 +1,55 @@
+"""AWS clients through the Airflow connection, and errors as Airflow understands them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from automl_retraining.core.errors import RetrainingError
+from automl_retraining.sagemaker import failures
+
+
+def client(service: str, *, conn_id: str, region: str | None = None) -> Any:
+    """A boto3 client with the connection's credentials, region and ``endpoint_url``.
+
+    Calls are retried by botocore with backoff (five attempts); what is submitted under a name of its own can be sent
+    again without harm.
+    """
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+    from botocore.config import Config
+
+    hook: Any = AwsGenericHook(
+        aws_conn_id=conn_id,
+        region_name=region,
+        client_type=service,
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": 5},
+            connect_timeout=10,
+            read_timeout=60,
+            max_pool_connections=10,
+        ),
+    )
+    return hook.get_conn()
+
+
+@contextmanager
+def fail_for_good(doing: str = "the task") -> Iterator[None]:
+    """Turn errors into Airflow's own: what retrying cannot mend fails at once, without using up retries.
+
+    As a context manager around the body, or as a decorator of ``execute``.
+    """
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except RetrainingError as error:
+        if error.retryable:
+            raise
+        raise AirflowFailException(str(error)) from error
+    except (ClientError, BotoCoreError) as error:
+        words = failures.sentence(error, doing)
+        if failures.retryable(error):
+            raise AirflowException(words) from error
+        raise AirflowFailException(words) from error

@@ -1,0 +1,72 @@
+"""What an AWS call's failure means: whether trying again can help, and a sentence that says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+THROTTLED = frozenset({"ThrottlingException", "Throttling", "ThrottledException", "TooManyRequestsException",
+                       "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException", "SlowDown",
+                       "LimitExceededException", "BandwidthLimitExceeded"})  # fmt: skip
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "UnrecognizedClientException"})
+PERMANENT = frozenset({"ValidationException", "ValidationError", "AccessDenied", "AccessDeniedException",
+                       "UnauthorizedOperation", "InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch",
+                       "NotImplemented", "UnknownOperationException", "SerializationException",
+                       "ResourceNotFound", "ResourceInUse", "OptInRequired"})  # fmt: skip
+"""Codes that the same request meets again however often it is sent."""
+
+
+def code(error: BaseException) -> str | None:
+    """AWS's error code; None where the call did not reach AWS."""
+    response: dict[str, Any] = getattr(error, "response", None) or {}
+    found = (response.get("Error") or {}).get("Code")
+    return None if found is None else str(found)
+
+
+def message(error: BaseException) -> str:
+    """AWS's own words."""
+    response: dict[str, Any] = getattr(error, "response", None) or {}
+    return str((response.get("Error") or {}).get("Message") or error)
+
+
+def status(error: BaseException) -> int | None:
+    """The HTTP status, where there was an answer."""
+    response: dict[str, Any] = getattr(error, "response", None) or {}
+    return (response.get("ResponseMetadata") or {}).get("HTTPStatusCode")
+
+
+def retryable(error: BaseException) -> bool:
+    """Whether the same call may succeed later: throttling, 5xx, limits, expired credentials, no connection."""
+    found = code(error)
+    if found is None:
+        return not _misconfigured(error)
+    if found in PERMANENT:
+        return False
+    if found in THROTTLED or found in EXPIRED or found == "ResourceLimitExceeded":
+        return True
+    answered = status(error)
+    # 501 is "does not do that", not "does not do that now".
+    return answered is None or (answered >= 500 and answered != 501) or answered == 429
+
+
+def sentence(error: BaseException, doing: str) -> str:
+    """``<doing> failed: <code>: <AWS's words>``, and what to do where that is known."""
+    found = code(error)
+    if found is None:
+        return f"{doing}: expected an answer from AWS, found none: {error}; check the connection's endpoint and network"
+    advice = {
+        "AccessDenied": "; give the connection's role that right",
+        "AccessDeniedException": "; give the connection's role that right",
+        "ResourceLimitExceeded": "; free capacity or ask AWS for a higher quota",
+        "ExpiredToken": "; renew the connection's credentials",
+        "ExpiredTokenException": "; renew the connection's credentials",
+        "UnrecognizedClientException": "; check the connection's credentials",
+        "InvalidClientTokenId": "; check the connection's credentials",
+    }.get(found, "")
+    return f"{doing}: AWS answered {found}: {message(error)}{advice}"
+
+
+def _misconfigured(error: BaseException) -> bool:
+    """Client-side errors that no retry mends: parameters that do not validate, no region, no credentials."""
+    names = {"ParamValidationError", "NoRegionError", "NoCredentialsError", "PartialCredentialsError",
+             "UnknownServiceError", "ProfileNotFound", "InvalidRegionError"}  # fmt: skip
+    return type(error).__name__ in names

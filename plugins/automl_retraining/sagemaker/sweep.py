@@ -1,0 +1,43 @@
+"""Jobs that run on although nobody waits for them any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from automl_retraining.sagemaker import tags, watching
+from automl_retraining.sagemaker.jobs import AUTOML, PROCESSING, TRAINING, TRANSFORM, TUNING, JobKind, read
+from automl_retraining.sagemaker.submit import read_tags
+
+STOPPABLE: tuple[JobKind, ...] = (AUTOML, TUNING, TRAINING, PROCESSING, TRANSFORM)
+
+
+def stop_left_running(
+    sm: Any, *, deployment: str, pipeline: str, run_id: str, kinds: Iterable[JobKind] = (AUTOML, TRANSFORM)
+) -> list[str]:
+    """Stop every job of this run that is in progress; a sentence for each.
+
+    For the end of a run, when all its tasks have ended: a task that is killed in the moment between its deferral and
+    the start of its trigger leaves its job behind, and nobody else would stop it.
+    """
+    wanted = {tags.DEPLOYMENT: deployment, tags.PIPELINE: pipeline, tags.RUN_ID: run_id}
+    ours = {key: tags.legal_value(value) for key, value in wanted.items()}
+    said = []
+    for kind in kinds:
+        for name, arn in _in_progress(sm, kind):
+            if tags.difference(ours, read_tags(sm, arn)) is None:
+                said.append(watching.stop(sm, kind, name))
+    return said
+
+
+def _in_progress(sm: Any, kind: JobKind) -> Iterable[tuple[str, str | None]]:
+    arguments: dict[str, Any] = {"StatusEquals": "InProgress", "NameContains": kind.prefix, "MaxResults": 100}
+    while True:
+        page: Mapping[str, Any] = getattr(sm, kind.list_operation)(**arguments)
+        for summary in page.get(kind.list_result, ()):
+            job = read(kind, summary)
+            if job.name.startswith(kind.prefix):
+                yield job.name, job.arn
+        if not page.get("NextToken"):
+            return
+        arguments["NextToken"] = page["NextToken"]
