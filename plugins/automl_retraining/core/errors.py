@@ -15,6 +15,8 @@ RetrainingError
 │   └── JobConflict        the name belongs to a job that is not this task's
 └── EndpointError
     ├── NotOurs            the endpoint was not made by this project
+    ├── EndpointBusy       something else is changing the endpoint (worth a retry)
+    ├── ChampionChanged    it serves another champion than the one the gate compared with
     ├── LeaseHeld          another run is writing the endpoint (worth a retry)
     ├── RolledBack         SageMaker went back to the old configuration
     └── SmokeTestFailed    the endpoint does not answer as batch transform did
@@ -92,6 +94,16 @@ class EndpointError(RetrainingError):
 
 class NotOurs(EndpointError):
     """The endpoint was not made by this project, and the pipeline does not say ``adopt: true``."""
+
+
+class EndpointBusy(EndpointError):
+    """The endpoint is being created, updated or deleted by something else."""
+
+    retryable = True
+
+
+class ChampionChanged(EndpointError):
+    """The endpoint serves another champion than the one that the gate compared with."""
 
 
 class LeaseHeld(EndpointError):

@@ -1,0 +1,87 @@
+"""The ending that every story shares: from the search's best candidate to what is written about it.
+
+```
+create_model ─ score_challenger ─┐
+                                 ├─ evaluate ─ gate ─┬─ update_endpoint ─ smoke_test ─┬─ record
+                 score_champion ─┘                   └─ keep_champion ────────────────┘
+```
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import TaskGroup
+
+from automl_retraining.core.config import Pipeline
+from automl_retraining.operators.champion import ReadChampionOperator
+from automl_retraining.operators.endpoint import UpdateEndpointOperator
+from automl_retraining.operators.evaluate import EvaluateOperator
+from automl_retraining.operators.gate import GateOperator
+from automl_retraining.operators.model import CreateModelOperator
+from automl_retraining.operators.record import KeepChampionOperator, RecordOperator
+from automl_retraining.operators.smoke_test import SmokeTestOperator
+from automl_retraining.operators.transform import TransformOperator
+
+CHALLENGER = "{{ ti.xcom_pull(task_ids='create_model')['model_name'] }}"
+CHAMPION = "{{ ti.xcom_pull(task_ids='champion', key='model_name') or '' }}"
+PROBLEM_TYPE = "{{ ti.xcom_pull(task_ids='split')['problem_type'] }}"
+TEST_ROWS = "{{ ti.xcom_pull(task_ids='split')['transform_input_uri'] }}"
+SCORED = "{{ ti.xcom_pull(task_ids='split')['run_folder'] }}/transform/"
+
+
+def score(pipeline: Pipeline, task_id: str, model_name: str, output: str, **kwargs: Any) -> TransformOperator:
+    """Batch transform of the test rows with one model, into the run folder."""
+    return TransformOperator(
+        task_id=task_id,
+        pipeline=pipeline,
+        model_name=model_name,
+        input_uri=TEST_ROWS,
+        output_uri=SCORED + output,
+        problem_type=PROBLEM_TYPE,
+        **kwargs,
+    )
+
+
+def champion_scored(pipeline: Pipeline) -> tuple[ReadChampionOperator, TransformOperator]:
+    """Read the champion and score it; it needs only the test rows, so it runs while the search does."""
+    champion = ReadChampionOperator(task_id="champion", pipeline=pipeline)
+    scored = score(pipeline, "score_champion", CHAMPION, "champion", skip_without_model=True)
+    champion >> scored
+    return champion, scored
+
+
+def ending(pipeline: Pipeline, *, search: Any, score_champion: TransformOperator) -> RecordOperator:
+    """The tasks from the best candidate to the record, in one group.
+
+    Args:
+        pipeline: The model kept fresh.
+        search: The search task's XCom, a ``SearchResult``.
+        score_champion: The champion's predictions.
+
+    Returns:
+        The last task, which waits for everything else.
+    """
+    with TaskGroup(group_id="ending", prefix_group_id=False, tooltip="Compare, decide, deploy, record"):
+        create_model = CreateModelOperator(task_id="create_model", pipeline=pipeline, search=search)
+        score_challenger = score(pipeline, "score_challenger", CHALLENGER, "challenger")
+        evaluate = EvaluateOperator(task_id="evaluate", pipeline=pipeline)
+        gate = GateOperator(task_id="gate", pipeline=pipeline, promote="update_endpoint", keep="keep_champion")
+        # Another run may hold the endpoint for as long as an update takes, so this one tries again for longer.
+        update_endpoint = UpdateEndpointOperator(
+            task_id="update_endpoint",
+            pipeline=pipeline,
+            model_name=CHALLENGER,
+            retries=8,
+            max_retry_delay=timedelta(minutes=5),
+        )
+        smoke_test = SmokeTestOperator(task_id="smoke_test", pipeline=pipeline)
+        keep_champion = KeepChampionOperator(task_id="keep_champion", pipeline=pipeline)
+        record = RecordOperator(task_id="record", pipeline=pipeline)
+
+        create_model >> score_challenger
+        [score_challenger, score_champion] >> evaluate >> gate
+        gate >> update_endpoint >> smoke_test >> record
+        gate >> keep_champion >> record
+    return record

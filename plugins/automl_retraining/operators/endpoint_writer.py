@@ -1,0 +1,126 @@
+"""Moving the endpoint to another configuration under its lease: what update and going back have in common."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk.exceptions import TaskDeferralTimeout
+
+from automl_retraining.core.errors import EndpointBusy, EndpointError
+from automl_retraining.operators._aws import fail_for_good
+from automl_retraining.operators.base import SageMakerOperator
+from automl_retraining.sagemaker import endpoint, lease
+from automl_retraining.triggers.job import JobTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_MARGIN = 120
+"""Seconds that the lease outlives the wait inside it, so that it never runs out while its holder still writes."""
+_EARLY = 10
+"""How often an endpoint may look unchanged before that counts as its answer."""
+
+
+class EndpointWriter(SageMakerOperator):
+    """Base of the operators that move the endpoint to another configuration and wait for it, under its lease.
+
+    The lease's token and what is being moved are kept in the task's state store: a task that was killed continues its
+    move when it is tried again. The wait may take ``endpoint.lease`` of the pipeline, and is deferred.
+    """
+
+    def take_lease(self, context: Context) -> None:
+        """Take the endpoint's lease, or find that this task has it already."""
+        store, ti = context["task_state_store"], context["ti"]
+        owner = store.get("lease_owner")
+        if owner is None:
+            owner = f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{uuid.uuid4().hex}"
+            store.set("lease_owner", owner)
+        seconds = self.pipeline.endpoint.lease + _MARGIN
+        about = f"task {ti.task_id} of {ti.dag_id} run {ti.run_id}"
+        bucket = self.deployment.bucket_of(self.pipeline)
+        lease.acquire(self.s3, bucket, self.pipeline.endpoint_name, owner=str(owner), seconds=seconds, about=about)
+
+    def give_lease_back(self, context: Context) -> None:
+        """Release the lease; a lease that had expired and was taken over is only worth a warning now."""
+        owner = context["task_state_store"].get("lease_owner")
+        bucket = self.deployment.bucket_of(self.pipeline)
+        if not lease.release(self.s3, bucket, self.pipeline.endpoint_name, owner=str(owner)):
+            self.log.warning("the lease of %s was taken over before this task ended", self.pipeline.endpoint_name)
+
+    def wait(self, move: Mapping[str, Any]) -> NoReturn:
+        """Defer until the endpoint has settled, then go on in ``settled``."""
+        self.log.info("waiting until endpoint %s has moved to %s", self.pipeline.endpoint_name, move["config"])
+        self.defer(
+            trigger=JobTrigger(
+                kind="endpoint",
+                job_name=self.pipeline.endpoint_name,
+                conn_id=self.pipeline.aws.conn_id,
+                region=self.pipeline.aws.region,
+                since=datetime.now(UTC).isoformat(),
+                stop_on_kill=False,  # an update cannot be stopped; the lease expires by itself
+            ),
+            method_name="settled",
+            timeout=timedelta(seconds=self.pipeline.endpoint.lease),
+        )
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """As Airflow's, but a wait that took too long is handled here."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout as error:
+            with fail_for_good("wait for the endpoint"):
+                self.waited_too_long(context, error)
+        return None
+
+    def waited_too_long(self, context: Context, error: BaseException) -> NoReturn:
+        """Give the lease back and say so."""
+        self.give_lease_back(context)
+        name, seconds = self.pipeline.endpoint_name, self.pipeline.endpoint.lease
+        raise EndpointError(
+            f"endpoint {name}: expected it to settle within {seconds} s, found it still changing: "
+            "look at the endpoint's log, raise endpoint.lease, and clear this task"
+        ) from error
+
+    @staticmethod
+    def stored_move(context: Context) -> dict[str, Any]:
+        """What this task is moving the endpoint to, as it was stored before the move began."""
+        stored = context["task_state_store"].get("move")
+        if not isinstance(stored, dict):
+            raise EndpointError("expected the task's state to say what it is moving, found none: clear the task")
+        return dict(stored)
+
+    def outcome_of_move(self, context: Context, move: dict[str, Any]) -> None:
+        """Hold the settled endpoint against the configuration asked for, and give the lease back.
+
+        Raises:
+            RolledBack: SageMaker went back to the old configuration.
+            EndpointBusy: it is still changing, since waiting for it broke; a retry waits on, with the same lease.
+            EndpointError: it failed, or is gone.
+        """
+        name = self.pipeline.endpoint_name
+        found = endpoint.describe(self.sm, name)
+        if found is not None and found.status in endpoint.CHANGING:
+            raise EndpointBusy(
+                f"endpoint {name}: expected it to have settled, found {found.status}: waiting for it broke"
+            )
+        if found is not None and found.config_name != move["config"] and self._not_begun(found, move):
+            context["task_state_store"].set("move", {**move, "early": move.get("early", 0) + 1})
+            self.wait(move)
+        try:
+            endpoint.verify(found, endpoint_name=name, config_name=move["config"])
+        finally:
+            self.give_lease_back(context)
+
+    @staticmethod
+    def _not_begun(found: endpoint.Endpoint, move: Mapping[str, Any]) -> bool:
+        """Whether the endpoint still shows the state before the update, which is not a rollback."""
+        unchanged = (found.status, found.changed.isoformat()) == ("InService", move["changed"])
+        return unchanged and int(move.get("early", 0)) < _EARLY
+
+    def forget(self, context: Context) -> None:
+        """The task is done: clearing it begins anew."""
+        for key in ("move", "lease_owner"):
+            context["task_state_store"].delete(key)

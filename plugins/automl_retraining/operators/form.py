@@ -1,0 +1,71 @@
+"""What a person may choose when triggering a run, and what starts one by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.sdk import Asset, CronTriggerTimetable, Param
+
+from automl_retraining.core.config import Pipeline
+
+
+def params(pipeline: Pipeline) -> dict[str, Param]:
+    """The trigger form of a search: its defaults are the pipeline's."""
+    search = pipeline.search
+    return {
+        "source": Param(
+            pipeline.source,
+            type="string",
+            minLength=1,
+            title="Data source",
+            description="A CSV file with a header: a path below the data folders, `https://…` or `s3://bucket/key`.",
+        ),
+        "mode": Param(
+            search.mode,
+            type="string",
+            enum=["AUTO", "ENSEMBLING", "HYPERPARAMETER_TUNING"],
+            title="Search mode",
+            description="AUTO takes ENSEMBLING below 100 MB and HYPERPARAMETER_TUNING above.",
+        ),
+        "max_candidates": Param(
+            search.max_candidates,
+            type="integer",
+            minimum=1,
+            maximum=750,
+            title="Max candidates",
+            description="How many models Autopilot may try.",
+        ),
+        "max_run_time": Param(
+            search.max_run_time,
+            type="integer",
+            minimum=60,
+            title="Max run time",
+            description="Seconds that the whole search may take; it then goes on with the best model so far.",
+        ),
+    }
+
+
+def schedule(pipeline: Pipeline) -> CronTriggerTimetable | list[Asset] | None:
+    """What starts the pipeline by itself: its cron line in UTC, new data of its asset, or nothing.
+
+    A DAG with this schedule must have no ``start_date``: with one in the past, Airflow runs the last missed time as
+    soon as the DAG is unpaused, even without catch-up.
+    """
+    if pipeline.schedule.cron:
+        return CronTriggerTimetable(pipeline.schedule.cron, timezone="UTC", run_immediately=False)
+    if pipeline.schedule.asset:
+        return [Asset(pipeline.schedule.asset)]
+    return None
+
+
+def source_of(params: Mapping[str, Any], events: Mapping[Any, Sequence[Any]] | None) -> str:
+    """The run's data source: what the latest asset event names in ``extra["source"]``, else the form's.
+
+    A template macro: ``{{ source_of(params, triggering_asset_events) }}``.
+    """
+    every = [event for group in (events or {}).values() for event in group]
+    named = [event for event in every if (event.extra or {}).get("source")]
+    if not named:
+        return str(params["source"])
+    return str(max(named, key=lambda event: event.timestamp).extra["source"])

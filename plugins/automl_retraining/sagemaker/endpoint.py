@@ -1,0 +1,298 @@
+"""The endpoint that serves the champion: reading it, writing it, and telling whether it serves what was asked for.
+
+The champion is what the endpoint serves now, in the variant named ``champion``: it is read from the endpoint, never
+from a side table that can disagree. Every function takes a boto3 SageMaker client; none waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from automl_retraining.core.config import EndpointSpec
+from automl_retraining.core.errors import EndpointBusy, EndpointError, JobConflict, NotOurs, RolledBack
+from automl_retraining.core.records import ModelRef
+
+CHAMPION_VARIANT = "champion"
+
+CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
+"""Statuses that pass by themselves."""
+_SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
+_NOT_IN_CONFIG_REQUEST = frozenset({"EndpointConfigArn", "CreationTime", "ResponseMetadata"})
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An endpoint with the configuration that serves.
+
+    ``config`` is the answer of DescribeEndpointConfig; empty where the endpoint serves nothing. ``pending_config`` is
+    the name of the configuration that an update in progress is moving to, where SageMaker says it.
+    """
+
+    name: str
+    arn: str
+    status: str
+    config_name: str | None
+    pending_config: str | None
+    failure_reason: str | None
+    changed: datetime
+    config: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def champion_variant(self) -> Mapping[str, Any]:
+        """The production variant that holds the champion: the one named so, else the only one.
+
+        Raises:
+            EndpointError: several variants, none of them named ``champion``.
+        """
+        variants: list[Mapping[str, Any]] = list(self.config.get("ProductionVariants", ()))
+        for variant in variants:
+            if variant["VariantName"] == CHAMPION_VARIANT:
+                return variant
+        if len(variants) == 1:
+            return variants[0]
+        names = ", ".join(repr(variant["VariantName"]) for variant in variants) or "none"
+        raise EndpointError(
+            f"endpoint {self.name}: expected a production variant named {CHAMPION_VARIANT!r} or a single variant, "
+            f"found {names}: rename the variant that is the champion in a new endpoint configuration"
+        )
+
+
+def describe(sm: Any, name: str) -> Endpoint | None:
+    """The endpoint as it stands, with its configuration and tags; None where there is none of that name."""
+    answer = _describe(sm, "describe_endpoint", EndpointName=name)
+    if answer is None:
+        return None
+    config_name = answer.get("EndpointConfigName")
+    config = _describe(sm, "describe_endpoint_config", EndpointConfigName=config_name) if config_name else None
+    return Endpoint(
+        name=name,
+        arn=answer["EndpointArn"],
+        status=answer["EndpointStatus"],
+        config_name=config_name,
+        pending_config=answer.get("PendingDeploymentSummary", {}).get("EndpointConfigName"),
+        failure_reason=answer.get("FailureReason"),
+        changed=answer["LastModifiedTime"],
+        config=config or {},
+        tags=tags_of(sm, answer["EndpointArn"]),
+    )
+
+
+def check_ours(endpoint: Endpoint, *, adopt: bool, pipeline: str | None = None) -> None:
+    """Refuse an endpoint that this project, or this pipeline, did not make.
+
+    Raises:
+        NotOurs: by its tags it is somebody else's, and the pipeline does not say ``adopt: true``.
+    """
+    owner = endpoint.tags.get("art:pipeline")
+    if adopt or (owner is not None and pipeline in (None, owner)):
+        return
+    found = "no such tag" if owner is None else f"that of pipeline {owner!r}"
+    raise NotOurs(
+        f"endpoint {endpoint.name}: expected the tag art:pipeline of this pipeline, found {found}: give the pipeline "
+        "another endpoint.name, or set endpoint.adopt: true to let it take this endpoint over"
+    )
+
+
+def read_champion(sm: Any, endpoint_name: str, *, adopt: bool, pipeline: str | None = None) -> ModelRef | None:
+    """The model that the endpoint serves as champion; None where the endpoint does not exist or serves nothing yet.
+
+    Raises:
+        NotOurs: see ``check_ours``.
+        EndpointBusy: the endpoint is being created or deleted: what it will serve cannot be known yet.
+        EndpointError: it is out of service, or serves a mix of two configurations.
+    """
+    endpoint = describe(sm, endpoint_name)
+    if endpoint is None:
+        return None
+    check_ours(endpoint, adopt=adopt, pipeline=pipeline)
+    return champion_of(sm, endpoint)
+
+
+def champion_of(sm: Any, endpoint: Endpoint) -> ModelRef | None:
+    """The champion of an endpoint that was described: see ``read_champion``."""
+    if endpoint.status == "Failed":
+        return None  # a failed endpoint serves nothing; DeleteEndpoint is the only operation left on it
+    if endpoint.status in {"Creating", "Deleting"}:
+        raise EndpointBusy(
+            f"endpoint {endpoint.name}: expected it to be InService, found {endpoint.status}: "
+            "wait until that has ended, then run this task again"
+        )
+    if endpoint.status not in _SERVING or not endpoint.config:
+        reason = f" ({endpoint.failure_reason})" if endpoint.failure_reason else ""
+        what = endpoint.status if endpoint.status not in _SERVING else f"no configuration {endpoint.config_name}"
+        raise EndpointError(
+            f"endpoint {endpoint.name}: expected it to serve one configuration, found {what}{reason}: "
+            "bring it back to InService, or delete it to let the next run create it anew"
+        )
+    model_name = endpoint.champion_variant.get("ModelName")
+    if not model_name:
+        raise EndpointError(
+            f"endpoint {endpoint.name}: expected variant {endpoint.champion_variant['VariantName']!r} to name its "
+            "model, found none (an endpoint of inference components): give the pipeline another endpoint.name"
+        )
+    model = _describe(sm, "describe_model", ModelName=model_name)
+    tags = tags_of(sm, model["ModelArn"]) if model else {}
+    return ModelRef(
+        model_name=model_name,
+        run_id=tags.get("art:run-id"),
+        run_folder=tags.get("art:run-folder"),
+        endpoint_config=endpoint.config_name,
+        since=endpoint.config.get("CreationTime"),
+    )
+
+
+def config_request(
+    current: Endpoint | None,
+    *,
+    config_name: str,
+    model_name: str,
+    spec: EndpointSpec,
+    kms_key: str | None,
+    tags: list[dict[str, str]],
+) -> dict[str, Any]:
+    """The request of CreateEndpointConfig that puts a model behind the endpoint.
+
+    Over an existing endpoint everything of the configuration that serves is kept (other variants, names, KMS, data
+    capture, network), only the champion's variant gets the new model and the pipeline's instance type.
+    """
+    kept = {} if current is None else {k: v for k, v in current.config.items() if k not in _NOT_IN_CONFIG_REQUEST}
+    variants = [dict(variant) for variant in kept.pop("ProductionVariants", ())]
+    if current is not None and variants:
+        name = current.champion_variant["VariantName"]
+        for variant in variants:
+            if variant["VariantName"] == name:
+                variant["ModelName"] = model_name
+                if "InstanceType" in variant:
+                    variant["InstanceType"] = spec.instance_type
+    else:
+        variants = [
+            {
+                "VariantName": CHAMPION_VARIANT,
+                "ModelName": model_name,
+                "InstanceType": spec.instance_type,
+                "InitialInstanceCount": spec.instance_count,
+                "InitialVariantWeight": 1.0,
+            }
+        ]
+    request = {**kept, "EndpointConfigName": config_name, "ProductionVariants": variants, "Tags": tags}
+    if kms_key:
+        request["KmsKeyId"] = kms_key
+    return request
+
+
+def create_config(sm: Any, request: Mapping[str, Any]) -> None:
+    """Create the configuration, or adopt the one of that name where it was made for the same model (a retry).
+
+    Raises:
+        JobConflict: the name belongs to a configuration for another model.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        sm.create_endpoint_config(**request)
+    except ClientError as error:
+        existing = _describe(sm, "describe_endpoint_config", EndpointConfigName=request["EndpointConfigName"])
+        if existing is None:
+            raise
+        asked, found = _models(request), _models(existing)
+        if asked != found:
+            raise JobConflict(
+                f"endpoint configuration {request['EndpointConfigName']}: expected it to hold {asked}, "
+                f"found that it exists with {found}: delete it, or clear the task to make one under a new name"
+            ) from error
+
+
+def put(sm: Any, current: Endpoint | None, *, endpoint_name: str, config_name: str, tags: list[dict[str, str]]) -> str:
+    """Make the endpoint move to the configuration, unless it is there or on its way.
+
+    Returns ``created``, ``updated``, ``deleting`` (a failed endpoint of ours has to go first: wait until it has, then
+    call again), ``moving`` (already on its way) or ``serving`` (already there). An update keeps each variant's count
+    and weight (``RetainAllVariantProperties``), so an autoscaled fleet keeps its size.
+
+    Raises:
+        EndpointBusy: the endpoint is changing for another reason.
+    """
+    if current is None:
+        sm.create_endpoint(EndpointName=endpoint_name, EndpointConfigName=config_name, Tags=tags)
+        return "created"
+    if current.status == "InService" and current.config_name == config_name:
+        return "serving"
+    if current.status in {"Creating", "Updating"} and config_name in (current.config_name, current.pending_config):
+        return "moving"
+    if current.status == "Failed":
+        sm.delete_endpoint(EndpointName=endpoint_name)
+        return "deleting"
+    if current.status != "InService":
+        raise EndpointBusy(
+            f"endpoint {endpoint_name}: expected it to be InService before an update, found {current.status}: "
+            "something else is changing it; wait until that has ended, then run this task again"
+        )
+    sm.update_endpoint(EndpointName=endpoint_name, EndpointConfigName=config_name, RetainAllVariantProperties=True)
+    return "updated"
+
+
+def verify(endpoint: Endpoint | None, *, endpoint_name: str, config_name: str) -> None:
+    """Hold what the settled endpoint serves against what was asked for.
+
+    Raises:
+        RolledBack: it serves another configuration: SageMaker went back, and the champion still serves.
+        EndpointError: it failed, serves a mix, or is gone.
+    """
+    if endpoint is None:
+        raise EndpointError(
+            f"endpoint {endpoint_name}: expected it to serve {config_name}, found no endpoint of that name: "
+            "somebody deleted it while it was being written"
+        )
+    reason = f": {endpoint.failure_reason}" if endpoint.failure_reason else ""
+    if endpoint.status == "InService":
+        if endpoint.config_name == config_name:
+            return
+        raise RolledBack(
+            f"endpoint {endpoint_name}: expected it to serve the configuration {config_name}, found that SageMaker "
+            f"went back to {endpoint.config_name}{reason or ': it gave no reason'}; the champion still serves. "
+            "See the endpoint's log for why the new container did not come up"
+        )
+    if endpoint.status == "UpdateRollbackFailed":
+        raise EndpointError(
+            f"endpoint {endpoint_name}: expected it to serve the configuration {config_name}, found "
+            f"UpdateRollbackFailed, a mix of the old and the new configuration{reason}: "
+            "update it by hand to one of the two"
+        )
+    raise EndpointError(
+        f"endpoint {endpoint_name}: expected it to be InService with the configuration {config_name}, "
+        f"found {endpoint.status}{reason}"
+    )
+
+
+def tags_of(sm: Any, arn: str) -> dict[str, str]:
+    """All tags of a resource, as a mapping."""
+    tags: dict[str, str] = {}
+    token: str | None = None
+    while True:
+        answer = sm.list_tags(ResourceArn=arn, **({"NextToken": token} if token else {}))
+        tags |= {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
+        token = answer.get("NextToken")
+        if not token:
+            return tags
+
+
+def _models(config: Mapping[str, Any]) -> dict[str, str]:
+    return {variant["VariantName"]: variant.get("ModelName", "") for variant in config["ProductionVariants"]}
+
+
+def _describe(sm: Any, operation: str, **name: str) -> dict[str, Any] | None:
+    """The answer, or None where SageMaker could not find it (its error is a plain ValidationException)."""
+    from botocore.exceptions import ClientError
+
+    try:
+        answer: dict[str, Any] = getattr(sm, operation)(**name)
+    except ClientError as error:
+        code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+        if code == "ResourceNotFound" or (code == "ValidationException" and "could not find" in message.lower()):
+            return None
+        raise
+    return answer
