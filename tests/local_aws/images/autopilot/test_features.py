@@ -1,0 +1,73 @@
+"""Feature pipelines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.local_aws.images.autopilot import features, table
+from include.local_aws.images.autopilot.spec import parse
+from tests.local_aws.images.autopilot import jobs
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> table.Table:
+    root: Path = jobs.write(tmp_path_factory.mktemp("features"), jobs.table("Regression"))
+    return table.load(root, parse(jobs.job()))
+
+
+@pytest.mark.parametrize("recipe", features.RECIPES)
+def test_every_recipe_gives_a_finite_float32_matrix_with_a_name_for_each_column(
+    loaded: table.Table, recipe: str
+) -> None:
+    """Except that the recipe for trees keeps missing values as NaN."""
+    pipeline = features.fit(recipe, loaded.schema, loaded.train.frame)
+    matrix = pipeline.transform(loaded.train.frame)
+    assert matrix.dtype == np.float32
+    assert matrix.shape == (600, pipeline.width)
+    missing = np.isnan(matrix)
+    if recipe == "ordinal":
+        column = pipeline.names.index("number")
+        np.testing.assert_array_equal(missing[:, column], loaded.train.frame["number"].isna())
+        assert missing.sum() == missing[:, column].sum()
+    else:
+        assert not missing.any()
+
+
+def test_values_never_seen_in_training_are_transformed_too(loaded: table.Table) -> None:
+    """An unknown category, words without a known one, a cell that is not a number, a date out of range."""
+    row = pd.DataFrame(
+        [["many", "unheard of", "not a date", "xyzzy", "x"]],
+        columns=[column.name for column in loaded.schema.columns],
+        dtype=object,
+    )
+    for recipe in features.RECIPES:
+        pipeline = features.fit(recipe, loaded.schema, loaded.train.frame)
+        assert pipeline.transform(row).shape == (1, pipeline.width)
+
+
+def test_a_row_is_transformed_alone_as_among_others(loaded: table.Table) -> None:
+    """What an endpoint sends one by one, a batch transform sends together."""
+    for recipe in features.RECIPES:
+        pipeline = features.fit(recipe, loaded.schema, loaded.train.frame)
+        together = pipeline.transform(loaded.train.frame)
+        alone = np.vstack([pipeline.transform(loaded.train.frame.iloc[[index]]) for index in range(5)])
+        np.testing.assert_allclose(alone, together[:5], rtol=1e-5, atol=1e-6)
+
+
+def test_dates_become_seconds_and_parts_of_the_calendar(loaded: table.Table) -> None:
+    """The names say which."""
+    pipeline = features.fit("ordinal", loaded.schema, loaded.train.frame)
+    matrix = pipeline.transform(loaded.train.frame)
+    when = pd.to_datetime(loaded.train.frame["when"])
+    np.testing.assert_array_equal(matrix[:, pipeline.names.index("when month")], when.dt.month)
+    np.testing.assert_array_equal(matrix[:, pipeline.names.index("when weekday")], when.dt.day_of_week)
+
+
+def test_categories_are_the_columns_named_categorical(loaded: table.Table) -> None:
+    """LightGBM is told which columns are codes."""
+    pipeline = features.fit("ordinal", loaded.schema, loaded.train.frame)
+    assert [pipeline.names[index] for index in pipeline.categorical] == ["category"]
