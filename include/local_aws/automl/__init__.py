@@ -1,0 +1,1 @@
+"""Autopilot jobs: their operations, their statuses, and the supervisor that follows a search."""

@@ -1,0 +1,1 @@
+"""Models being served: chains of containers, serving processes, endpoints."""

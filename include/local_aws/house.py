@@ -1,0 +1,107 @@
+"""The whole embedded AWS put together: started in the right order, ended with nothing left behind."""
+
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from include.local_aws import VERSION, rest
+from include.local_aws.automl import operations as automl
+from include.local_aws.data import DataDirectory
+from include.local_aws.front import Front
+from include.local_aws.hosting.endpoints import Endpoints
+from include.local_aws.hosting.runtime import Runtime
+from include.local_aws.jobs.forkserver import ForkServer
+from include.local_aws.jobs.logs import Logs
+from include.local_aws.jobs.runner import Runner
+from include.local_aws.s3.client import S3Files
+from include.local_aws.s3.proxy import S3Proxy
+from include.local_aws.s3.server import SeaweedServer
+from include.local_aws.sagemaker.call import Services
+from include.local_aws.sagemaker.operations import OPERATIONS, SageMaker
+from include.local_aws.store import Store
+from include.local_aws.transform import operations as transform
+
+log = logging.getLogger(__name__)
+
+
+class House:
+    """Everything behind the one port."""
+
+    def __init__(self, directory: Path, url: str, s3_url: str | None) -> None:
+        """Start the children and wait until S3 takes writes.
+
+        Raises `DataDirectoryError` and `S3Failed`; what was started until then is ended.
+        """
+        began = time.monotonic()
+        self._data = DataDirectory(directory)
+        path = self._data.path
+        self._forks = ForkServer(path)
+        self._s3_server = None if s3_url else SeaweedServer(path / "s3")
+        try:
+            self._forks.begin()
+            if self._s3_server is not None:
+                self._s3_server.begin()
+            self._store = Store(path / "state.sqlite")
+            automl.recover(self._store)
+            transform.recover(self._store)
+            others = rest.app()
+            s3_address = s3_url or (self._s3_server.wait() if self._s3_server else "")
+            self._logs = Logs(path / "logs", url)
+            services = Services(
+                path, self._store, S3Files(s3_address, signed=s3_url is not None), self._logs, self._forks
+            )
+            self._runner = Runner(services)
+            self._endpoints = Endpoints(services)
+            self.app = Front(
+                sagemaker=SageMaker(services, self._runner, self._endpoints),
+                runtime=Runtime(self._store, self._endpoints),
+                s3=S3Proxy(s3_address, keep_signatures=s3_url is not None),
+                rest=others,
+                health=self.health,
+            )
+        except BaseException:
+            self._end_children()
+            raise
+        self._s3_address = s3_address
+        log.info("up in %.1f s, data in %s", time.monotonic() - began, path)
+
+    def begin(self) -> None:
+        """The port is open: ship the logs that were kept, bring the endpoints back."""
+        self._logs.begin()
+        self._endpoints.begin()
+
+    def health(self) -> dict[str, Any]:
+        """What ``GET /_health`` tells."""
+        return {
+            "ready": self._forks.warm,
+            "version": VERSION,
+            "process": os.getpid(),
+            "data": str(self._data.path),
+            "services": {
+                "sagemaker": sorted(OPERATIONS),
+                "sagemaker-runtime": ["InvokeEndpoint"],
+                "s3": self._s3_address,
+                "others": "moto",
+            },
+            "counts": {
+                "resources": self._store.counts(),
+                "jobs_running": self._runner.running(),
+                "serving_processes": self._endpoints.count(),
+            },
+        }
+
+    def end(self) -> None:
+        """End everything; jobs that ran say at the next start that they were cut off."""
+        self._runner.close()
+        self._endpoints.close()
+        self._logs.stop()
+        self._end_children()
+        self._store.close()
+        self._data.release()
+
+    def _end_children(self) -> None:
+        self._forks.stop()
+        if self._s3_server is not None:
+            self._s3_server.stop()

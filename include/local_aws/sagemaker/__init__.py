@@ -1,0 +1,1 @@
+"""SageMaker's operations: one function each, from a validated request to an answer."""

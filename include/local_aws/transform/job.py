@@ -1,0 +1,93 @@
+"""One transform job: its model and inputs fetched, its worker followed, its outputs uploaded."""
+
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from include.local_aws.hosting.chain import ContainerSpec, write_specs
+from include.local_aws.jobs.logs import Stream
+from include.local_aws.jobs.runner import Job
+from include.local_aws.s3.client import split_uri
+from include.local_aws.sagemaker.call import Services
+from include.local_aws.store import Record
+from include.local_aws.transform.requests import output_name
+
+
+class TransformJob(Job):
+    """A job record in the store, and the worker that works for it."""
+
+    target = "include.local_aws.transform.worker:main"
+
+    def __init__(self, services: Services, record: Record) -> None:
+        super().__init__(services, record.region, "transform", record.name)
+        self._request: Mapping[str, Any] = record.body["request"]
+        self._containers: Sequence[Mapping[str, Any]] = record.body["containers"]
+        self._created = record.created
+
+    @property
+    def stream(self) -> Stream:
+        """One instance's log."""
+        return Stream(self.region, "/aws/sagemaker/TransformJobs", f"{self.name}/i-local-{int(self._created)}")
+
+    def prepare(self) -> None:
+        """Download model data and input objects, and write the worker's configuration."""
+        self._change(started=time.time())
+        self.services.s3.check_output(self._request["TransformOutput"]["S3OutputPath"])
+        config = self.root / "input" / "config"
+        specs = []
+        for number, container in enumerate(self._containers, start=1):
+            archive = ""
+            if "ModelDataUrl" in container:
+                path = self.root / "input" / "model" / f"{number}.tar.gz"
+                self.services.s3.download(*split_uri(container["ModelDataUrl"]), path)
+                archive = str(path)
+            environment = {**container.get("Environment", {}), **self._request.get("Environment", {})}
+            specs.append(ContainerSpec(container["Image"], archive, environment))
+        write_specs(config / "chain.json", specs)
+        source = self._request["TransformInput"]["DataSource"]["S3DataSource"]
+        uri = source["S3Uri"]
+        for each in self.services.s3.inputs(source["S3DataType"], uri):
+            relative = output_name(uri, each.key) if source["S3DataType"] == "S3Prefix" else each.key
+            self.services.s3.download(each.bucket, each.key, self.root / "input" / "data" / relative)
+        (config / "transform.json").write_text(json.dumps(self._request, indent=1), encoding="utf-8")
+
+    def tick(self) -> None:
+        """A transform job reports nothing between its start and its end."""
+
+    def complete(self, *, timed_out: bool) -> None:
+        """Upload the outputs."""
+        assert not timed_out  # a transform job has no time limit
+        self._upload()
+        self._finish("Completed")
+
+    def _upload(self) -> None:
+        below = self._request["TransformOutput"]["S3OutputPath"].rstrip("/")
+        output = self.root / "output" / "data"
+        for path in sorted(output.rglob("*.out")):
+            self.services.s3.upload(path, f"{below}/{path.relative_to(output).as_posix()}")
+
+    def fail(self, reason: str) -> None:
+        """Failed; the files that were transformed whole are uploaded, as on AWS."""
+        try:
+            self._upload()
+        finally:
+            self._finish("Failed", failure=reason)
+
+    def stopped(self) -> None:
+        """Stopped."""
+        self._finish("Stopped")
+
+    def _change(self, **body: Any) -> None:
+        self.services.store.update("transform", self.region, self.name, lambda record: record.having(**body))
+
+    def _finish(self, status: str, **body: Any) -> None:
+        self.services.store.update(
+            "transform",
+            self.region,
+            self.name,
+            lambda record: record.having(status=status, ended=time.time(), **body),
+        )
+        for folder in ("input/data", "input/model", "output/data"):
+            shutil.rmtree(self.root / folder, ignore_errors=True)

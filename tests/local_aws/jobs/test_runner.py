@@ -1,0 +1,157 @@
+"""Places to run in, and how jobs end."""
+
+import os
+import queue
+import re
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from include.local_aws.jobs.forkserver import ForkServer
+from include.local_aws.jobs.logs import Logs, Stream
+from include.local_aws.jobs.runner import Job, Runner, Slots
+from include.local_aws.s3.client import S3Files
+from include.local_aws.sagemaker.call import Services
+from include.local_aws.store import Store
+
+
+def test_places_are_given_in_the_order_of_asking() -> None:
+    slots = Slots(1)
+    assert slots.take(threading.Event())
+    got: list[int] = []
+    waiting: list[threading.Thread] = []
+
+    def ask(number: int) -> None:
+        slots.take(threading.Event())
+        got.append(number)
+        slots.give_back()
+
+    for number in range(3):
+        waiting.append(threading.Thread(target=ask, args=(number,)))
+        waiting[-1].start()
+        while len(slots._waiting) <= number:
+            pass
+    slots.give_back()
+    for thread in waiting:
+        thread.join()
+    assert got == [0, 1, 2]
+
+
+def test_one_who_gives_up_takes_no_place() -> None:
+    slots = Slots(1)
+    assert slots.take(threading.Event())
+    cancelled = threading.Event()
+    cancelled.set()
+    assert not slots.take(cancelled)
+    slots.give_back()
+    assert slots.take(threading.Event())
+
+
+class ScriptJob(Job):
+    """A job that runs a script, and notes what became of it."""
+
+    target = "runpy:run_path"  # of a directory: its __main__.py
+
+    def __init__(self, services: Services, name: str, script: str, limit: float | None = None) -> None:
+        super().__init__(services, "here", "script", name)
+        self.script, self.limit = script, limit
+        self.ended: queue.Queue[str] = queue.Queue()
+
+    @property
+    def stream(self) -> Stream:
+        return Stream(self.region, "/group", self.name)
+
+    def time_limit(self) -> float | None:
+        return self.limit
+
+    def prepare(self) -> None:
+        (self.root / "__main__.py").write_text(self.script)
+
+    def tick(self) -> None:
+        pass
+
+    def complete(self, *, timed_out: bool) -> None:
+        self.ended.put(f"completed, timed_out={timed_out}")
+
+    def fail(self, reason: str) -> None:
+        self.ended.put(f"failed: {reason}")
+
+    def stopped(self) -> None:
+        self.ended.put("stopped")
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    folder = tmp_path_factory.mktemp("runner")
+    forks = ForkServer(folder)
+    forks.begin()
+    store = Store(folder / "state.sqlite")
+    nowhere = "http://127.0.0.1:9"
+    yield Services(folder, store, S3Files(nowhere, signed=False), Logs(folder / "logs", nowhere), forks)
+    forks.stop()
+    store.close()
+
+
+FAILURE = "from pathlib import Path; import sys; Path('output/failure').write_text('because'); sys.exit(1)"
+
+
+@pytest.mark.local_aws
+@pytest.mark.parametrize(
+    ("name", "script", "limit", "end"),
+    [
+        ("good", "print('hello')", None, "completed, timed_out=False"),
+        ("reason", FAILURE, None, "failed: because"),
+        (
+            "code",
+            "import sys; print('last words'); sys.exit(3)",
+            None,
+            "failed: AlgorithmError: .* exit code 3 .*last words",
+        ),
+        ("killed", "import os; os.kill(os.getpid(), 9)", None, "failed: AlgorithmError: .* signal 9 "),
+        ("long", "import time; time.sleep(600)", 0.3, "completed, timed_out=True"),
+    ],
+)
+def test_a_job_ends_as_its_process_did(
+    services: Services, name: str, script: str, limit: float | None, end: str
+) -> None:
+    job = ScriptJob(services, name, script, limit)
+    Runner(services).start(job)
+    assert re.match(end, job.ended.get(timeout=30))
+
+
+@pytest.mark.local_aws
+def test_a_stopped_job_ends_as_stopped_and_its_log_is_kept(services: Services) -> None:
+    job = ScriptJob(services, "stop", "import time; print('begun', flush=True); time.sleep(600)")
+    runner = Runner(services)
+    runner.start(job)
+    kept = services.directory / "logs" / "here" / "%2Fgroup" / "stop.jsonl"
+    deadline = time.monotonic() + 20
+    while not (kept.exists() and "begun" in kept.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    runner.stop("script", "here", "stop")
+    assert job.ended.get(timeout=30) == "stopped"
+
+
+@pytest.mark.local_aws
+def test_a_job_that_waits_for_a_core_can_be_stopped_and_never_runs(services: Services) -> None:
+    runner = Runner(services)
+    running = [
+        ScriptJob(services, f"full-{n}", "import time; time.sleep(600)") for n in range(max(2, os.cpu_count() or 1))
+    ]
+    for job in running:
+        runner.start(job)
+    deadline = time.monotonic() + 20
+    while not all((job.root / "log.txt").exists() for job in running):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    waiting = ScriptJob(services, "waiting", "print('never')")
+    runner.start(waiting)
+    runner.stop("script", "here", "waiting")
+    assert waiting.ended.get(timeout=30) == "stopped"
+    assert not waiting.root.exists()
+    for job in running:
+        runner.stop("script", "here", job.name)
+        assert job.ended.get(timeout=30) == "stopped"
