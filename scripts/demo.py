@@ -68,6 +68,7 @@ def _demo() -> int:
         Stack(STATE, environment={"AUTOML_RETRAINING_DATA_DIRS": str(table.parent)}) as stack,
         AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"]) as api,
     ):
+        stack.fix_split(PIPELINE)
         api.wait_for_dag(DAG_ID)
         api.unpause(DAG_ID)
         print(f"up after {time.monotonic() - started:.0f} s: {stack.airflow_url}, embedded AWS {stack.aws_url}")

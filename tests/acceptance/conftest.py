@@ -95,6 +95,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     }
     stack = Stack(state, environment=environment)
     with stack, AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"]) as api:
+        for path in pipelines.glob("*.yaml"):
+            stack.fix_split(path.stem)
         yield World(stack, api, data)
 
 

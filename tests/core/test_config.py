@@ -91,6 +91,7 @@ def test_durations_are_read_with_their_unit(tmp_path: Path) -> None:
         (BASE.replace("}", ", floors: {f2: 1}}"), "key gate.floors: expected one of"),
         (BASE.replace("}", ", slices: [truth]}"), "expected columns other than group"),
         (BASE.replace("}", ", mode: non_inferiority}"), "mode non_inferiority needs a margin"),
+        (BASE.replace("}", ", mode: non_inferiority, margin: 0.1}"), "expected superiority, found 'non_inferiority'"),
         (
             BASE.replace("roc_auc", "rmse") + 'problem_type: Regression\npositive_class: "yes"\n',
             "key positive_class: expected none for Regression",

@@ -212,6 +212,18 @@ def test_too_many_leaked_rows_are_doubt_and_a_few_are_named() -> None:
     assert "100 of 1,000 test rows (10.0%)" in many.sentence
 
 
+def test_a_gain_in_a_loss_that_a_few_large_errors_may_make_is_doubt_below_200_rows() -> None:
+    """On 199 rows the interval of an RMSE is not trusted, on 200 it is; an AUC's is trusted on both."""
+    rmse = _metric("rmse", challenger=(2.71, 2.5, 2.9), champion=(3.02, 2.8, 3.3), difference=(-0.31, -0.52, -0.11))
+    regression: dict[str, Any] = {
+        "problem_type": "Regression", "labels": (), "positive_class": None, "class_counts": {},
+    }  # fmt: skip
+    few = decide(_evaluation(rmse, rows=199, units=199, **regression), policy("rmse"))
+    assert few.verdict == "doubt"
+    assert "too few to trust the interval of rmse" in few.sentence
+    assert decide(_evaluation(rmse, rows=200, units=200, **regression), policy("rmse")).verdict == "promote"
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

@@ -16,7 +16,7 @@ from automl_retraining.core.config import GatePolicy, Pipeline
 from automl_retraining.core.records import Decision, Outcome
 from automl_retraining.operators.ending import champion_scored, ending
 from automl_retraining.operators.record import RecordOperator, leave_reason
-from automl_retraining.sagemaker import endpoint, storage
+from automl_retraining.sagemaker import endpoint, storage, tags
 from tests.support.fake_endpoints import FakeSageMaker
 from tests.support.tasks import RUN_ID, context
 
@@ -75,6 +75,18 @@ def decided(s3: Any) -> None:
         rules=(), policy=GatePolicy(metric="roc_auc"), challenger="m1", champion="m0",
     )  # fmt: skip
     storage.write_record(s3, f"{FOLDER}/decision.json", decision)
+
+
+def test_a_job_that_a_killed_task_left_behind_is_stopped(sm: FakeSageMaker, s3: Any) -> None:
+    """Killed between its deferral and its trigger's start, a task leaves its job to nobody: the record ends it."""
+    own = tags.own_tags(pipeline="churn", run_id=RUN_ID, run_folder=FOLDER, deployment="default")
+    sm.create_transform_job(TransformJobName="art-transform-left", Tags=own)
+    sm.create_transform_job(TransformJobName="art-transform-others", Tags=[])
+    operator, ctx = record(sm, s3, split="success", search="failed", record="running")
+    with pytest.raises(AirflowFailException):
+        operator.execute(ctx)
+    assert sm.transforms["art-transform-left"]["TransformJobStatus"] == "Stopping"
+    assert sm.transforms["art-transform-others"]["TransformJobStatus"] == "InProgress"
 
 
 PROMOTED = {

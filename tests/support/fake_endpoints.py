@@ -127,5 +127,16 @@ class FakeSageMaker:
             raise refused("DescribeTransformJob", f"Could not find requested job with name: {TransformJobName}")
         return dict(self.transforms[TransformJobName])
 
+    def list_transform_jobs(self, *, StatusEquals: str, NameContains: str, MaxResults: int) -> dict[str, Any]:
+        found = [
+            job
+            for name, job in self.transforms.items()
+            if NameContains in name and job["TransformJobStatus"] == StatusEquals
+        ]
+        return {"TransformJobSummaries": found[:MaxResults]}
+
+    def list_auto_ml_jobs(self, **_: Any) -> dict[str, Any]:
+        return {"AutoMLJobSummaries": []}
+
     def stop_transform_job(self, *, TransformJobName: str) -> None:
         self.transforms[TransformJobName]["TransformJobStatus"] = "Stopping"

@@ -1,8 +1,8 @@
 """The secondary statuses of an AutoML job, in the order in which each mode passes through them.
 
-The statuses are botocore's AutoMLJobSecondaryStatus. No page states their order; it is taken from transcripts that
-users of both modes published and from the developer guide's description of the stages. Entries marked (?) are
-uncertain: they occur in the enumeration, and their place is a guess from their names.
+The statuses are botocore's AutoMLJobSecondaryStatus. No page states their order: it
+follows the stages that the developer guide describes, and was not checked on a real account. Entries marked (?) are the
+least certain: they occur in the enumeration, and their place is a guess from their names.
 """
 
 ORDER = {

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal
 
-import numpy as np  # noqa: TID253 - imported inside tasks only
-from numpy.typing import NDArray  # noqa: TID253
+import numpy as np
+from numpy.typing import NDArray
 
 Kind = Literal["missing", "integer", "number", "datetime", "text"]
 

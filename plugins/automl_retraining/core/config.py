@@ -254,6 +254,11 @@ class Pipeline(_Section):
             if name not in legal:
                 problem = f" for {self.problem_type}" if self.problem_type else ""
                 raise ValueError(f"key {key}: expected one of {', '.join(legal)}{problem}, found {name!r}")
+        if self.gate.mode == "non_inferiority":
+            raise ValueError(
+                "key gate.mode: expected superiority, found 'non_inferiority': it is not available for a pipeline yet, "
+                "as it must hold against the last model promoted by superiority too, or a year of it walks downhill"
+            )
         if self.positive_class is not None and self.problem_type not in (None, "BinaryClassification"):
             raise ValueError(
                 f"key positive_class: expected none for {self.problem_type}, found {self.positive_class!r}: only a "

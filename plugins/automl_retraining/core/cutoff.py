@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-import numpy as np  # noqa: TID253 - imported inside tasks only
-from numpy.typing import NDArray  # noqa: TID253
+import numpy as np
+from numpy.typing import NDArray
 
 from automl_retraining.core.cells import CellReader, Cells, time_value
 from automl_retraining.core.errors import DataError

@@ -19,6 +19,9 @@ FEW_ROWS, FEW_CLASS_ROWS, FEW_DISCORDANT, FEW_UNITS = 200, 25, 25, 20
 LEAST_ROWS, LEAST_CLASS_ROWS, LEAST_UNITS = 20, 5, 10
 """Below one of these no interval is trusted, whatever it says."""
 
+_SKEWED = frozenset({"rmse", "r2", "mape", "log_loss"})
+"""Means of unbounded losses: on few rows, a few large ones make equal models look different (docs/gate.md)."""
+
 _Result = Literal["pass", "fail", "doubt", "info"]
 
 
@@ -179,6 +182,8 @@ def _weigh(
         few = f"{evaluation.discordant} rows that only one of the models has right, of {evaluation.rows:,}"
         if gain.low > bar and gain.low != gain.high and not (metric.method or "").startswith("exact"):
             return "doubt", f"too few to trust the interval of {spec.name} ({few})"
+    if few and other == "champion" and spec.name in _SKEWED and gain.low > bar:
+        return "doubt", f"too few to trust the interval of {spec.name}, whose errors may be skewed ({few})"
     if gain.low > bar:
         return "pass", f"{aim}, with {100 * evaluation.confidence:.4g} % confidence"
     if gain.low == gain.high == 0 and other == "champion":

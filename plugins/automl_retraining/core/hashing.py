@@ -11,8 +11,8 @@ import secrets
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
-import numpy as np  # noqa: TID253 - imported inside tasks only
-from numpy.typing import NDArray  # noqa: TID253
+import numpy as np
+from numpy.typing import NDArray
 
 from automl_retraining.core.cells import Cells
 from automl_retraining.core.config import SplitSpec

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
-import numpy as np  # noqa: TID253 -- imported inside tasks only, as metrics.py is
+import numpy as np
 
 from automl_retraining.core.metrics import Floats
 from automl_retraining.core.records import Interval

@@ -6,8 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 
-import numpy as np  # noqa: TID253 - imported inside tasks only
-from numpy.typing import NDArray  # noqa: TID253
+import numpy as np
+from numpy.typing import NDArray
 
 from automl_retraining.core.cells import Cells, Kind
 from automl_retraining.core.records import ColumnProfile, ColumnType

@@ -74,7 +74,8 @@ def _statuses(leaderboard: Leaderboard) -> Html | None:
     steps = leaderboard.transitions
     if not steps:
         return None
-    ends = [when for _, when in steps[1:]] + [leaderboard.ended]
+    # The last status is the end: it does not last.
+    ends = [*(when for _, when in steps[1:]), None]
     return table(
         ["secondary status", "from", "for"],
         (

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np  # noqa: TID253 -- imported inside tasks only, as metrics.py is
-import pandas as pd  # noqa: TID253
+import numpy as np
+import pandas as pd
 
 from automl_retraining.core.metrics import Codes, Floats
 

@@ -17,8 +17,8 @@ from itertools import compress
 from operator import itemgetter
 from typing import Protocol
 
-import numpy as np  # noqa: TID253 - imported inside tasks only
-from numpy.typing import NDArray  # noqa: TID253
+import numpy as np
+from numpy.typing import NDArray
 
 from automl_retraining.core.cells import CellReader, Cells, is_missing
 from automl_retraining.core.checks import Checks

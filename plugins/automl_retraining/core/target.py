@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
-import numpy as np  # noqa: TID253 - imported inside tasks only
-from numpy.typing import NDArray  # noqa: TID253
+import numpy as np
+from numpy.typing import NDArray
 
 from automl_retraining.core.cells import Cells, classify
 from automl_retraining.core.config import ProblemType

@@ -14,7 +14,7 @@ from automl_retraining.core.records import Decision, Outcome
 from automl_retraining.operators._aws import fail_for_good
 from automl_retraining.operators.base import SageMakerOperator
 from automl_retraining.operators.states import states
-from automl_retraining.sagemaker import endpoint, run_folder, storage
+from automl_retraining.sagemaker import endpoint, run_folder, storage, sweep
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -62,6 +62,7 @@ class RecordOperator(SageMakerOperator):
     @fail_for_good("record the run")
     def execute(self, context: Context) -> None:
         """Gather, judge, write, and say it."""
+        self._stop_left_running(context)
         folder = run_folder.read(self.s3, self.run_folder(context), states(context))
         outcome = self._outcome(context, folder)
         storage.write_record(self.s3, storage.join(folder.uri, "outcome.json"), outcome)
@@ -72,6 +73,24 @@ class RecordOperator(SageMakerOperator):
         if outcome.failed_tasks or outcome.outcome == "failed":
             failed = ", ".join(outcome.failed_tasks) or "none"
             raise AirflowFailException(f"failed tasks: {failed}. {outcome.sentence}")
+
+    def _stop_left_running(self, context: Context) -> None:
+        """A task killed between its deferral and the start of its trigger leaves its job to nobody: it ends here."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            said = sweep.stop_left_running(
+                self.sm,
+                deployment=self.deployment.deployment,
+                pipeline=self.pipeline.name,
+                run_id=context["run_id"],
+            )
+        except (ClientError, BotoCoreError) as error:
+            # The record matters more: it is written either way, and says what could not be looked at.
+            self.log.warning("jobs of this run that may still run cannot be looked for: %s", error)
+            return
+        for sentence in said:
+            self.log.warning("nobody waited for it any more: %s", sentence)
 
     def _outcome(self, context: Context, folder: run_folder.RunFolder) -> Outcome:
         ti: Any = context["ti"]

@@ -8,8 +8,7 @@ from typing import Any
 
 from automl_retraining.core.errors import DataError, StorageError
 from automl_retraining.core.source import Readable, Source, WholeReader
-from automl_retraining.sagemaker.storage import ObjectMissing, parse_uri
-from automl_retraining.sagemaker.storage import _words as words
+from automl_retraining.sagemaker.storage import ObjectMissing, parse_uri, words
 
 
 def s3_source(s3: Any, uri: str) -> Source:

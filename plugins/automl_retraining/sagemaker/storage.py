@@ -61,7 +61,7 @@ def join(base: str, *parts: str) -> str:
 def read_bytes(s3: Any, uri: str) -> bytes:
     """The object's bytes; ObjectMissing where there is none."""
     bucket, key = parse_uri(uri)
-    with _words("read", uri):
+    with words("read", uri):
         body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     return body
 
@@ -74,7 +74,7 @@ def read_text(s3: Any, uri: str) -> str:
 def write_bytes(s3: Any, uri: str, data: bytes, content_type: str = "application/octet-stream") -> None:
     """Write the object, over whatever was there."""
     bucket, key = parse_uri(uri)
-    with _words("write", uri):
+    with words("write", uri):
         s3.put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type)
 
 
@@ -89,7 +89,7 @@ def create_text(s3: Any, uri: str, text: str) -> bool:
 
     bucket, key = parse_uri(uri)
     try:
-        with _words("write", uri):
+        with words("write", uri):
             s3.put_object(
                 Bucket=bucket,
                 Key=key,
@@ -109,7 +109,7 @@ def exists(s3: Any, uri: str) -> bool:
     """Whether there is such an object."""
     bucket, key = parse_uri(uri)
     try:
-        with _words("look for", uri):
+        with words("look for", uri):
             s3.head_object(Bucket=bucket, Key=key)
     except ObjectMissing:
         return False
@@ -120,7 +120,7 @@ def list_uris(s3: Any, prefix_uri: str) -> list[str]:
     """The URIs of all objects whose key begins so, sorted, over all pages."""
     bucket, prefix = parse_uri(prefix_uri)
     found: list[str] = []
-    with _words("list", prefix_uri):
+    with words("list", prefix_uri):
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             found.extend(f"s3://{bucket}/{entry['Key']}" for entry in page.get("Contents", ()))
     return sorted(found)
@@ -130,7 +130,7 @@ def copy(s3: Any, source_uri: str, target_uri: str) -> None:
     """Copy one object inside S3; ObjectMissing where there is no source."""
     bucket, key = parse_uri(source_uri)
     target_bucket, target_key = parse_uri(target_uri)
-    with _words("copy", source_uri):
+    with words("copy", source_uri):
         s3.copy_object(Bucket=target_bucket, Key=target_key, CopySource={"Bucket": bucket, "Key": key})
 
 
@@ -159,7 +159,7 @@ def write_record(s3: Any, uri: str, record: Record) -> None:
 
 
 @contextmanager
-def _words(doing: str, uri: str) -> Iterator[None]:
+def words(doing: str, uri: str) -> Iterator[None]:
     """Say in a sentence what S3 refused."""
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -9,8 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from automl_retraining.core.errors import StorageError
-from automl_retraining.sagemaker.storage import _words as words
-from automl_retraining.sagemaker.storage import parse_uri
+from automl_retraining.sagemaker.storage import parse_uri, words
 
 MIB = 1 << 20
 PART_BYTES = 8 * MIB
