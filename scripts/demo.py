@@ -26,7 +26,7 @@ PIPELINE = "churn"
 DAG_ID = f"autopilot_{PIPELINE}"
 TABLE = ROOT / "include" / "data" / f"{PIPELINE}.csv"
 STATE = ROOT / ".local" / "demo"
-FIRST_ROWS = 3000
+FIRST_ROWS = 1500
 RUNS = (
     {"max_candidates": 3, "max_run_time": 300},
     {"max_candidates": 8, "max_run_time": 300},
