@@ -1,4 +1,7 @@
-"""Makes a broken pipeline file visible: it becomes this file's import error in Airflow, and hides no other pipeline."""
+"""Makes a broken pipeline file visible: it becomes this file's import error in Airflow, and hides no other DAG.
+
+Airflow parses only files that speak of both, airflow and dag: this text is why it does.
+"""
 
 from __future__ import annotations
 

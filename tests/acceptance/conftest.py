@@ -88,10 +88,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     environment = {
         "AUTOML_RETRAINING_DATA_DIRS": str(data),
         "AUTOML_RETRAINING_PIPELINES": str(pipelines),
-        # A task whose process was killed is found within half a minute, not within Airflow's five.
+        # A task whose process or scheduler was killed is found within half a minute, not within Airflow's five.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "5",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
     }
     stack = Stack(state, environment=environment)
     with stack, AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"]) as api:

@@ -39,3 +39,11 @@ def test_the_pipelines_of_this_repository_are_good(monkeypatch: pytest.MonkeyPat
     """What is shipped loads."""
     monkeypatch.delenv("AUTOML_RETRAINING_PIPELINES", raising=False)
     runpy.run_path(str(FILE))
+
+
+@pytest.mark.parametrize("path", sorted(FILE.parent.glob("*.py")), ids=lambda path: path.name)
+def test_airflow_parses_every_file_of_dags(path: Path) -> None:
+    """Airflow passes over a file that does not speak of both, airflow and dag."""
+    from airflow.utils.file import might_contain_dag
+
+    assert might_contain_dag(str(path), safe_mode=True)
