@@ -1,9 +1,9 @@
 """One DAG `autopilot_<pipeline>` for each pipeline that names the trainer `autopilot`.
 
 ```
-split ─┬─ search ─ create_model ─ score_challenger ─┐
-       ├─ search_training                           ├─ evaluate ─ gate ─┬─ update_endpoint ─ smoke_test ─┬─ record
-       └─ champion ─ score_champion ────────────────┘                   └─ keep_champion ────────────────┘
+split ────┬─ search ─ create_model ─ score_challenger ─┐
+champion ─┼─ search_training                           ├─ evaluate ─ gate ─┬─ update_endpoint ─ smoke_test ─┬─ record
+          └─ score_champion ───────────────────────────┘                   └─ keep_champion ────────────────┘
 ```
 """
 
@@ -69,7 +69,10 @@ def autopilot(pipeline: Pipeline) -> DAG:
         champion, score_champion = champion_scored(pipeline)
         record = ending(pipeline, search=search.output, score_champion=score_champion)
 
-        split >> [search, search_training, champion]
+        # An endpoint that may not be written stops the run here, before a search is paid for.
+        [split, champion] >> search
+        split >> [search_training, score_champion]
+        champion >> search_training
         search_training >> record
     return dag
 

@@ -86,6 +86,8 @@ def test_durations_are_read_with_their_unit(tmp_path: Path) -> None:
         (BASE + "name: Shop\n", "key name: expected a lower-case letter, then"),
         (BASE + "name: other\n", "key name: expected 'shop', as the file is named, found 'other'"),
         (BASE + "endpoint: {name: a_b}\n", "key endpoint.name: expected at most 63 letters, digits and single hyphens"),
+        (BASE + "endpoint: {instance_type: m5.large}\n", "key endpoint.instance_type: expected a SageMaker instance"),
+        (BASE + "transform: {instance_type: ml.big}\n", "key transform.instance_type: expected a SageMaker instance"),
         (BASE.replace("roc_auc", "auc"), "key gate.metric: expected one of rmse, mae, r2"),
         (BASE + "problem_type: Regression\n", "expected one of rmse, mae, r2, mape for Regression, found 'roc_auc'"),
         (BASE.replace("}", ", floors: {f2: 1}}"), "key gate.floors: expected one of"),

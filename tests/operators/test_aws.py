@@ -37,6 +37,23 @@ def test_what_retrying_cannot_mend_uses_up_no_retries(raised: Exception, becomes
     assert str(raised).split(":")[0] in str(caught.value) or "testing: " in str(caught.value)
 
 
+@pytest.mark.parametrize("raised", [DataError("line 3"), JobFailed("out of memory"), error("ValidationException")])
+def test_the_reason_is_a_line_of_the_log_and_not_doubled_in_the_traceback(
+    raised: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who reads the log finds one sentence before any frame, and the frames lead to where it was raised."""
+
+    @fail_for_good("testing")
+    def task() -> None:
+        raise raised
+
+    with pytest.raises((AirflowException, JobFailed)) as caught:
+        task()
+    assert [record.getMessage() for record in caplog.records] == [str(caught.value)]
+    assert not isinstance(caught.value.__cause__, DataError)
+    assert "task" in [entry.name for entry in caught.traceback] or caught.value.__cause__ is raised
+
+
 def test_a_client_comes_from_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """Endpoint, region and credentials are the Airflow connection's; calls are retried by botocore."""
     extra = {"region_name": "eu-west-1", "endpoint_url": "http://127.0.0.1:4566"}

@@ -71,7 +71,7 @@ def test_test_rows_that_the_champion_was_trained_on_are_dropped_counted_and_list
 @pytest.mark.parametrize(
     ("champion", "salt", "said"),
     [
-        (CHAMPION, "ff", "this one features"),
+        (CHAMPION, "ff", "another pipeline's"),
         (ModelRef(model_name="m1"), None, "carries no tag of a run folder"),
         (ModelRef(model_name="m1", run_folder="s3://runs/gone"), None, "s3://runs/gone/manifest.json"),
     ],

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from botocore.exceptions import EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+from botocore.exceptions import (
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
 
 from automl_retraining.sagemaker import failures
 from tests.support.fake_sagemaker import error
@@ -42,3 +48,18 @@ def test_a_sentence_says_what_was_done_what_came_and_what_to_do() -> None:
     lost = failures.sentence(EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), "listing")
     assert "found none" in lost
     assert "127.0.0.1:1" in lost
+
+
+@pytest.mark.parametrize("raised", [NoCredentialsError(), NoRegionError()])
+def test_what_the_connection_lacks_sends_the_reader_to_the_connection(raised: Exception) -> None:
+    """Not to the network: an Airflow connection that does not exist looks like this."""
+    words = failures.sentence(raised, "reading the champion")
+    assert "aws.conn_id" in words
+    assert "network" not in words
+
+
+def test_a_request_that_was_not_sent_is_not_called_an_answer_that_did_not_come() -> None:
+    """The member that is wrong is named."""
+    words = failures.sentence(ParamValidationError(report="Invalid length for parameter RoleArn"), "submitting the job")
+    assert "RoleArn" in words
+    assert "not even sent" in words

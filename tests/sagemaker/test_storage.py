@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import NoCredentialsError
 from moto import mock_aws
 
 from automl_retraining.core.errors import StorageError
@@ -88,6 +89,18 @@ def test_an_unreachable_s3_is_worth_a_retry() -> None:
     with pytest.raises(StorageError, match="could not reach S3") as caught:
         storage.read_bytes(lost, "s3://bucket/x")
     assert caught.value.retryable
+
+
+def test_a_connection_without_credentials_is_no_lost_connection() -> None:
+    """Trying again would meet it again; the sentence says where credentials come from."""
+
+    class Bare:
+        def get_object(self, **_: str) -> None:
+            raise NoCredentialsError
+
+    with pytest.raises(StorageError, match=r"aws\.conn_id") as caught:
+        storage.read_bytes(Bare(), "s3://bucket/x")
+    assert not caught.value.retryable
 
 
 @pytest.mark.parametrize("uri", ["", "bucket/key", "https://bucket/key", "s3://", "s3://Bucket/key"])

@@ -22,6 +22,7 @@ Trainer = Literal["autopilot", "tuned", "refit"]
 ProblemType = Literal["BinaryClassification", "MulticlassClassification", "Regression"]
 SearchMode = Literal["AUTO", "ENSEMBLING", "HYPERPARAMETER_TUNING"]
 
+_INSTANCE_TYPE = r"^ml\.[a-z0-9-]+\.[a-z0-9]+$"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -152,7 +153,7 @@ class EndpointSpec(_Section):
     """The endpoint that serves the champion."""
 
     name: str | None = Field(None, pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")
-    instance_type: str = "ml.m5.large"
+    instance_type: str = Field("ml.m5.large", pattern=_INSTANCE_TYPE)
     instance_count: int = Field(1, ge=1, le=1000)
     adopt: bool = False
     smoke_rows: int = Field(5, ge=1, le=100)
@@ -162,7 +163,7 @@ class EndpointSpec(_Section):
 class TransformSpec(_Section):
     """Batch transform of the test rows."""
 
-    instance_type: str = "ml.m5.large"
+    instance_type: str = Field("ml.m5.large", pattern=_INSTANCE_TYPE)
     instance_count: int = Field(1, ge=1, le=100)
     max_payload_mb: int = Field(6, ge=1, le=100)
 

@@ -117,6 +117,8 @@ _EXPECTED = {
 _PATTERNS = {
     "name": "a lower-case letter, then at most 39 lower-case letters, digits and underscores",
     "endpoint.name": "at most 63 letters, digits and single hyphens, beginning and ending with a letter or digit",
+    "endpoint.instance_type": "a SageMaker instance type such as ml.m5.large",
+    "transform.instance_type": "a SageMaker instance type such as ml.m5.large",
 }
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from automl_retraining.core.errors import RetrainingError
 from automl_retraining.sagemaker import failures
+
+_LOG = logging.getLogger(__name__)
 
 
 def client(service: str, *, conn_id: str, region: str | None = None) -> Any:
@@ -37,7 +40,8 @@ def client(service: str, *, conn_id: str, region: str | None = None) -> Any:
 def fail_for_good(doing: str = "the task") -> Iterator[None]:
     """Turn errors into Airflow's own: what retrying cannot mend fails at once, without using up retries.
 
-    As a context manager around the body, or as a decorator of ``execute``.
+    As a context manager around the body, or as a decorator of ``execute``. The sentence is logged as a line of its own,
+    above Airflow's traceback, which then has it once: where one of our errors becomes Airflow's, its frames are kept.
     """
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
     from botocore.exceptions import BotoCoreError, ClientError
@@ -45,11 +49,13 @@ def fail_for_good(doing: str = "the task") -> Iterator[None]:
     try:
         yield
     except RetrainingError as error:
+        _LOG.error("%s", error)
         if error.retryable:
             raise
-        raise AirflowFailException(str(error)) from error
+        raise AirflowFailException(str(error)).with_traceback(error.__traceback__) from error.__cause__
     except (ClientError, BotoCoreError) as error:
         words = failures.sentence(error, doing)
+        _LOG.error("%s", words)
         if failures.retryable(error):
             raise AirflowException(words) from error
         raise AirflowFailException(words) from error

@@ -45,8 +45,11 @@ def score(pipeline: Pipeline, task_id: str, model_name: str, output: str, **kwar
 
 
 def champion_scored(pipeline: Pipeline) -> tuple[ReadChampionOperator, TransformOperator]:
-    """Read the champion and score it; it needs only the test rows, so it runs while the search does."""
-    champion = ReadChampionOperator(task_id="champion", pipeline=pipeline)
+    """Read the champion, before anything is paid for, and score it while the search runs."""
+    # An endpoint that is just being created can be read some minutes later.
+    champion = ReadChampionOperator(
+        task_id="champion", pipeline=pipeline, retries=8, max_retry_delay=timedelta(minutes=5)
+    )
     scored = score(pipeline, "score_champion", CHAMPION, "champion", skip_without_model=True)
     champion >> scored
     return champion, scored

@@ -38,7 +38,7 @@ def retryable(error: BaseException) -> bool:
     """Whether the same call may succeed later: throttling, 5xx, limits, expired credentials, no connection."""
     found = code(error)
     if found is None:
-        return not _misconfigured(error)
+        return not misconfigured(error)
     if found in PERMANENT:
         return False
     if found in THROTTLED or found in EXPIRED or found == "ResourceLimitExceeded":
@@ -51,6 +51,13 @@ def retryable(error: BaseException) -> bool:
 def sentence(error: BaseException, doing: str) -> str:
     """``<doing> failed: <code>: <AWS's words>``, and what to do where that is known."""
     found = code(error)
+    if type(error).__name__ == "ParamValidationError":
+        return f"{doing}: expected a request that AWS takes, found one that was not even sent: {error}"
+    if misconfigured(error):
+        return (
+            f"{doing}: expected credentials and a region, found: {error} Check that the Airflow connection that the "
+            "pipeline's aws.conn_id names exists and has both"
+        )
     if found is None:
         return f"{doing}: expected an answer from AWS, found none: {error}; check the connection's endpoint and network"
     advice = {
@@ -65,7 +72,7 @@ def sentence(error: BaseException, doing: str) -> str:
     return f"{doing}: AWS answered {found}: {message(error)}{advice}"
 
 
-def _misconfigured(error: BaseException) -> bool:
+def misconfigured(error: BaseException) -> bool:
     """Client-side errors that no retry mends: parameters that do not validate, no region, no credentials."""
     names = {"ParamValidationError", "NoRegionError", "NoCredentialsError", "PartialCredentialsError",
              "UnknownServiceError", "ProfileNotFound", "InvalidRegionError"}  # fmt: skip

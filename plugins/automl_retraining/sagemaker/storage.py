@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from automl_retraining.core.errors import StorageError
 from automl_retraining.core.records import Record
+from automl_retraining.sagemaker import failures
 
 R = TypeVar("R", bound=Record)
 
@@ -30,7 +31,7 @@ class ObjectMissing(StorageError):
 
 
 class StorageRefused(StorageError):
-    """S3 refuses: the bucket is not there or may not be used. Trying again does not help."""
+    """S3 refuses, or the connection cannot ask: no bucket, no right, no credentials. Trying again does not help."""
 
     retryable: ClassVar[bool] = False
 
@@ -174,4 +175,6 @@ def words(doing: str, uri: str) -> Iterator[None]:
             raise StorageRefused(f"{sentence}; check the bucket's name and the connection's rights") from error
         raise StorageError(sentence) from error
     except BotoCoreError as error:
+        if failures.misconfigured(error):
+            raise StorageRefused(failures.sentence(error, f"{doing} {uri}")) from error
         raise StorageError(f"expected to {doing} {uri}, could not reach S3: {error}") from error
