@@ -23,7 +23,7 @@ EXIT_AFTER_SECONDS = 2.5
 def main(arguments: list[str] | None = None) -> int:
     """Run the embedded AWS until SIGTERM or SIGINT; the exit status is 0 then, 1 where it can't start."""
     parser = argparse.ArgumentParser(prog="python -m include.local_aws", description="An AWS on the laptop.")
-    parser.add_argument("--port", type=int, default=4566, help="port on 127.0.0.1; 0 takes a free one (default: 4566)")
+    parser.add_argument("--port", type=_port, default=4566, help="port on 127.0.0.1, 0 for a free one (default: 4566)")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="directory that everything is kept in")
     parser.add_argument("--s3-url", metavar="URL", help="an S3 server to use instead of the built-in one")
     options = parser.parse_args(arguments)
@@ -36,6 +36,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"Port {options.port} on {HOST} can't be used: {error}. Choose another with --port.", file=sys.stderr)
         return 1
     return _serve(listener, options.data, options.s3_url)
+
+
+def _port(text: str) -> int:
+    number = int(text) if text.isdecimal() else -1
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, found {text!r}")
+    return number
 
 
 def _listen(port: int) -> socket.socket:

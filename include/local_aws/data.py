@@ -19,8 +19,13 @@ class DataDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = self._acquire()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = self._acquire()
+        except OSError as error:
+            raise DataDirectoryError(
+                f"Expected a directory to write to at {self.path}, found: {error}. Give another with --data."
+            ) from error
         try:
             self._check_format()
         except DataDirectoryError:

@@ -11,6 +11,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 from include.local_aws.asgi import (
     App,
@@ -25,6 +26,7 @@ from include.local_aws.asgi import (
     respond,
 )
 from include.local_aws.hosting.runtime import Runtime
+from include.local_aws.pages import refusal
 from include.local_aws.s3.proxy import S3Proxy
 from include.local_aws.sagemaker.operations import MAX_BODY, SageMaker
 
@@ -85,10 +87,14 @@ class Front:
             await self._lifespan(receive, send)
             return
         room, region = service_of(scope)
-        if room != "rest":
+        said = refusal(scope)
+        if room != "rest" or said is not None:
             receive, send = reading_all(receive, send)
         try:
-            await self._dispatch(room, region, scope, receive, send)
+            if said is not None:
+                await _refuse(send, room, said)
+            else:
+                await self._dispatch(room, region, scope, receive, send)
         except CallerGone:
             return  # nobody is there to be answered
 
@@ -109,7 +115,9 @@ class Front:
         try:
             body = await body_of(receive, MAX_BODY)
         except TooLarge as error:
-            await respond(send, 413, json.dumps({"message": str(error)}).encode(), JSON)
+            await respond(
+                send, 413, json.dumps({"__type": "RequestEntityTooLarge", "message": str(error)}).encode(), JSON
+            )
             return
         target = header(scope, "x-amz-target") or ""
         loop = asyncio.get_running_loop()
@@ -129,3 +137,12 @@ class Front:
                 self._threads.shutdown(wait=False, cancel_futures=True)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+async def _refuse(send: Send, room: str, said: str) -> None:
+    if room == "s3":
+        body = f"<Error><Code>AccessDenied</Code><Message>{escape(said)}</Message></Error>".encode()
+        await respond(send, 403, body, "application/xml")
+    else:
+        body = json.dumps({"__type": "AccessDeniedException", "message": said}).encode()
+        await respond(send, 403, body, JSON, [("x-amzn-errortype", "AccessDeniedException")])

@@ -2,13 +2,14 @@
 
 import logging
 import os
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
 
 from include.local_aws import VERSION, rest
 from include.local_aws.automl import operations as automl
-from include.local_aws.data import DataDirectory
+from include.local_aws.data import DataDirectory, DataDirectoryError
 from include.local_aws.front import Front
 from include.local_aws.hosting.endpoints import Endpoints
 from include.local_aws.hosting.runtime import Runtime
@@ -24,6 +25,16 @@ from include.local_aws.store import Store
 from include.local_aws.transform import operations as transform
 
 log = logging.getLogger(__name__)
+
+
+def _opened(path: Path) -> Store:
+    try:
+        return Store(path)
+    except sqlite3.DatabaseError as error:
+        raise DataDirectoryError(
+            f"Expected SageMaker's state in {path}, found a file that can't be read as SQLite: {error}. "
+            "Put back a copy of it, or use another directory with --data."
+        ) from error
 
 
 class House:
@@ -43,7 +54,7 @@ class House:
             self._forks.begin()
             if self._s3_server is not None:
                 self._s3_server.begin()
-            self._store = Store(path / "state.sqlite")
+            self._store = _opened(path / "state.sqlite")
             automl.recover(self._store)
             transform.recover(self._store)
             others = rest.app()

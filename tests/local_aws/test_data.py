@@ -27,3 +27,10 @@ def test_a_marker_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "version.json").write_text("[]")
     with pytest.raises(DataDirectoryError, match="found something else"):
         DataDirectory(tmp_path)
+
+
+def test_a_path_that_is_no_directory_is_refused_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(DataDirectoryError, match=f"Expected a directory to write to at {file}, found: .*File exists"):
+        DataDirectory(file)

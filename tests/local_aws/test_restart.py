@@ -162,6 +162,19 @@ def test_a_second_server_on_the_same_data_and_a_taken_port_are_refused_in_words(
         running.stop()
 
 
+def test_a_state_that_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "state.sqlite").write_bytes(b"not a database" * 100)
+    with pytest.raises(
+        RuntimeError, match=r"Expected SageMaker's state in .*state\.sqlite, found a file that can't be"
+    ):
+        start(tmp_path)
+
+
+def test_a_port_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="expected a port from 0 to 65535, found '70000'"):
+        start(tmp_path, 70000)
+
+
 def test_another_s3_server_can_stand_in(aws: Running, tmp_path: Path) -> None:
     running = start(tmp_path, None, "--s3-url", aws.health()["services"]["s3"])
     try:

@@ -5,6 +5,7 @@ import json
 import logging
 import shutil
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -235,14 +236,12 @@ class AutoMLJob(Job):
             self.name,
             lambda record: record.having(status=status, secondary=secondary, ended=time.time(), **body),
         )
-        shutil.rmtree(self.root / "input" / "data", ignore_errors=True)
-        shutil.rmtree(self.root / "output" / "artifacts", ignore_errors=True)
 
 
 def _unpack(packed: Path, target: Path, uri: str) -> None:
     try:
         with gzip.open(packed, "rb") as source, target.open("wb") as unpacked:
             shutil.copyfileobj(source, unpacked, 1 << 20)
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise JobFailed(f"ClientError: CompressionType is Gzip, but {uri} can't be read as gzip: {error}.") from error
     packed.unlink()

@@ -15,7 +15,9 @@ class ChainError(RuntimeError):
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """One container as CreateModel described it, its model data on disk. `archive` is empty where it has none."""
+    """One container as CreateModel described it. `archive` is its model data's file in the directory that the chain is
+    loaded in, empty where it has none.
+    """
 
     image: str
     archive: str
@@ -64,7 +66,7 @@ def load(specs: Sequence[ContainerSpec], work: Path) -> Chain:
         directory = work / f"container-{number}" / "model"
         directory.mkdir(parents=True, exist_ok=True)
         if spec.archive:
-            extract(Path(spec.archive), directory)
+            extract(work / spec.archive, directory)
         try:
             containers.append(find(spec.image).serve(directory, spec.environment))
         except Exception as error:

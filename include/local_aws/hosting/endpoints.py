@@ -47,6 +47,7 @@ class Endpoints:
     def begin(self) -> None:
         """Bring back what served, and go on with what was under way, when the server ended."""
         self._keeper.start()
+        self._discard_leftovers()
         for record in self._services.store.all("endpoint"):
             match record.status:
                 case "Deleting":
@@ -57,6 +58,17 @@ class Endpoints:
                     pass
                 case _:
                     self.in_background(self._restore, record.region, record.name)
+
+    def _discard_leftovers(self) -> None:
+        """Remove the files of deployments and deletions that a killed server did not end."""
+        serving = {
+            Path(variant["root"]).name
+            for record in self._services.store.all("endpoint")
+            for variant in record.body.get("variants", ())
+        }
+        for root in (self._services.directory / "endpoints").glob("*/*/*"):
+            if root.name not in serving:
+                shutil.rmtree(root, ignore_errors=True)
 
     def close(self) -> None:
         """The server ends; processes end with the fork server."""
@@ -107,9 +119,9 @@ class Endpoints:
         try:
             for variant in pending["variants"]:
                 root = self._root(region, name) / uuid.uuid4().hex[:12]
-                fetch(self._services, root, variant["containers"])
                 server = self._server(region, name, variant["VariantName"], root)
-                fleet[variant["VariantName"]] = server
+                fleet[variant["VariantName"]] = server  # before its files are there: what fails removes them
+                fetch(self._services, root, variant["containers"])
                 server.start()
                 variants.append({**variant, "root": str(root)})
             for variant in pending["variants"]:
@@ -119,6 +131,10 @@ class Endpoints:
             if not self._closing.is_set():
                 self._undo(region, name, fleet, str(error))
             return
+        except Exception:
+            for server in fleet.values():
+                server.end(drain=False)
+            raise
         with self._lock:
             old = self._fleets.get((region, name), {})
             self._fleets[(region, name)] = fleet
@@ -177,7 +193,10 @@ class Endpoints:
         """Serve again what served before a restart, then go on with an update that was under way."""
         record = self._services.store.get("endpoint", region, name)
         fleet = {
-            variant["VariantName"]: self._server(region, name, variant["VariantName"], Path(variant["root"]))
+            # By its name only: the data directory may have been moved since.
+            variant["VariantName"]: self._server(
+                region, name, variant["VariantName"], self._root(region, name) / Path(variant["root"]).name
+            )
             for variant in record.body["variants"]
         }
         with self._lock:

@@ -36,7 +36,7 @@ def fetch(services: Services, root: Path, containers: Sequence[Mapping[str, Any]
         if "ModelDataUrl" in container:
             path = root / f"model-{number}.tar.gz"
             services.s3.download(*split_uri(container["ModelDataUrl"]), path)
-            archive = str(path)
+            archive = path.name
         specs.append(ContainerSpec(container["Image"], archive, container.get("Environment", {})))
     write_specs(root / "chain.json", specs)
 

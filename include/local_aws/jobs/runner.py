@@ -26,6 +26,10 @@ FAILURE_CHARACTERS = 1024
 """SageMaker truncates the failure file to this length."""
 
 
+_BULK = ("input/data", "input/model", "output/artifacts", "output/data", "container-*", "tmp")
+"""What is large in a job's directory and of no use once the job is over: its artifacts are in S3."""
+
+
 class JobFailed(Exception):
     """The job fails for this reason."""
 
@@ -115,6 +119,8 @@ class Runner:
         self._lock = threading.Lock()
         self._stops: dict[tuple[str, str, str], threading.Event] = {}
         self._closing = threading.Event()
+        for left in (services.directory / "jobs").glob("*/*/*"):
+            _discard_bulk(left)  # of jobs that a killed server cut off
 
     def start(self, job: Job) -> None:
         """Begin a job in a thread of its own."""
@@ -160,6 +166,8 @@ class Runner:
         finally:
             if taken:
                 slots.give_back()
+            if not self._closing.is_set():
+                _discard_bulk(job.root)
             with self._lock:
                 self._stops.pop(key, None)
 
@@ -172,13 +180,20 @@ class Runner:
             shutil.rmtree(job.root, ignore_errors=True)
             (job.root / "output").mkdir(parents=True)
             (job.root / "input" / "config").mkdir(parents=True)
+            (job.root / "tmp").mkdir()
             job.prepare()
         if stop.is_set():
             if not self._closing.is_set():
                 job.stopped()
             return
         log_file = job.root / "log.txt"
-        process = self._services.forks.run(job.target, [str(job.root)], cwd=job.root, log_file=log_file)
+        process = self._services.forks.run(
+            job.target,
+            [str(job.root)],
+            cwd=job.root,
+            log_file=log_file,
+            environment={"TMPDIR": str(job.root / "tmp")},  # a killed process can't remove its temporary files
+        )
         timed_out = self._follow(job, process, stop, Follower(log_file))
         if self._closing.is_set():
             return
@@ -206,6 +221,12 @@ class Runner:
             process.stop()
             self._services.logs.write(job.stream, list(output.lines(last=True)))
         return timed_out
+
+
+def _discard_bulk(root: Path) -> None:
+    for pattern in _BULK:
+        for folder in root.glob(pattern):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_exit(job: Job, process: Process) -> None:

@@ -18,6 +18,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import traceback
 from typing import Any, NoReturn
 
@@ -115,6 +116,7 @@ def _child(request: dict[str, Any]) -> NoReturn:
         _redirect(request["log"])
         os.chdir(request["cwd"])
         os.environ.update(request["environment"])
+        tempfile.tempdir = None  # what the fork server found before it forked is not this job's TMPDIR
         gc.unfreeze()
         module, _, function = request["target"].partition(":")
         getattr(importlib.import_module(module), function)(*request["arguments"])

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from boto3.exceptions import S3UploadFailedError
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-_URI = re.compile(r"s3://([^/]+)(?:/(.*))?", re.DOTALL)
+_URI = re.compile(r"s3://([A-Za-z0-9.\-_]{1,255})(?:/(.*))?", re.DOTALL)
 
 
 class S3InputError(ValueError):
@@ -41,6 +42,20 @@ def split_uri(uri: str) -> tuple[str, str]:
     return match[1], match[2] or ""
 
 
+def _says_absent(error: ClientError, key: str) -> bool:
+    """Whether S3 answered that there is no such object; the built-in server answers 400 to keys that it can't hold."""
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    return status == 404 or (status == 400 and not {".", ".."}.isdisjoint(key.split("/")))
+
+
+def split_object_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of an object's URI; raises `S3InputError` for one without a key too."""
+    bucket, key = split_uri(uri)
+    if not key:
+        raise S3InputError(f"Expected the S3 URI of an object such as s3://bucket/key, found {uri!r}.")
+    return bucket, key
+
+
 class S3Files:
     """Reading and writing objects for jobs."""
 
@@ -57,11 +72,11 @@ class S3Files:
 
     def exists(self, uri: str) -> bool:
         """Whether there is an object at exactly this URI."""
-        bucket, key = split_uri(uri)
+        bucket, key = split_object_uri(uri)
         try:
             self._client.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            if _says_absent(error, key):
                 return False
             raise
         return True
@@ -123,21 +138,21 @@ class S3Files:
 
     def read(self, uri: str) -> bytes:
         """One object's bytes; raises `S3InputError` where there is none."""
-        bucket, key = split_uri(uri)
+        bucket, key = split_object_uri(uri)
         try:
             body: bytes = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            if _says_absent(error, key):
                 raise S3InputError(f"Could not find an object at {uri}.") from error
             raise
         return body
 
     def _stat(self, uri: str) -> S3Object:
-        bucket, key = split_uri(uri)
+        bucket, key = split_object_uri(uri)
         try:
             head = self._client.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            if _says_absent(error, key):
                 raise S3InputError(f"Could not find an object at {uri}.") from error
             raise
         return S3Object(bucket, key, head["ContentLength"])
@@ -149,17 +164,17 @@ class S3Files:
         try:
             self._client.download_file(bucket, key, str(part))
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            if _says_absent(error, key):
                 raise S3InputError(f"Could not find an object at s3://{bucket}/{key}.") from error
             raise
         part.replace(target)
 
     def upload(self, source: Path, uri: str) -> None:
-        """Stream one file to an object."""
-        bucket, key = split_uri(uri)
+        """Stream one file to an object; raises `S3InputError` where S3 refuses to take it."""
+        bucket, key = split_object_uri(uri)
         try:
             self._client.upload_file(str(source), bucket, key)
-        except Exception as error:
+        except S3UploadFailedError as error:
             if "NoSuchBucket" in str(error):
                 raise S3InputError(f"Could not write {uri}: there is no bucket {bucket!r}.") from error
-            raise
+            raise S3InputError(f"ClientError: could not write {uri}: {error.__context__ or error}") from error

@@ -136,6 +136,8 @@ class SeaweedServer:
             "s3.config": config,
             "s3.autoCreateBucket": "false",
             "s3.allowDeleteBucketNotEmpty": "false",
+            "s3.allowedOrigins": "http://127.0.0.1",  # its default lets any web page read and write
+            "filer.allowedOrigins": "http://127.0.0.1",
             "s3.port.iceberg": 0,
             "s3.port.lance": 0,
         }

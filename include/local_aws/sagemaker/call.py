@@ -9,6 +9,7 @@ from include.local_aws.jobs.forkserver import ForkServer
 from include.local_aws.jobs.logs import Logs
 from include.local_aws.s3.client import S3Files
 from include.local_aws.store import Store
+from include.local_aws.wire.errors import ValidationException
 
 if TYPE_CHECKING:
     from include.local_aws.hosting.endpoints import Endpoints
@@ -43,8 +44,12 @@ class Call:
         return self.services.store
 
     def tags(self) -> dict[str, str]:
-        """The tags that the request gives."""
-        return {tag["Key"]: tag["Value"] for tag in self.input.get("Tags", ())}
+        """The tags that the request gives; raises `ValidationException` for a key that stands there twice."""
+        given = self.input.get("Tags", ())
+        tags = {tag["Key"]: tag["Value"] for tag in given}
+        if len(tags) != len(given):
+            raise ValidationException("Duplicate tag keys found. Please note that tag keys are case-sensitive.")
+        return tags
 
 
 Operation = Callable[[Call], Mapping[str, Any] | None]

@@ -61,6 +61,12 @@ def read_token(token: str) -> tuple[Any, int]:
     """The place in a token that `write_token` made; raises `ValidationException` for any other."""
     try:
         value, seq = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except (binascii.Error, ValueError, TypeError) as error:
-        raise ValidationException(f"Invalid NextToken: {token!r} was not given by a List operation.") from error
-    return value, int(seq)
+    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
+        raise _foreign(token) from error
+    if type(seq) is not int or not 0 <= seq < 2**63 or not isinstance(value, str | float):
+        raise _foreign(token)
+    return value, seq
+
+
+def _foreign(token: str) -> ValidationException:
+    return ValidationException(f"Invalid NextToken: {token[:100]!r} was not given by a List operation.")

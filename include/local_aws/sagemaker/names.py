@@ -43,11 +43,15 @@ def already_existing(kind: str, region: str, name: str) -> ValidationException:
     return ValidationException(f'Cannot create already existing {_WORDS.get(kind, kind)} "{arn(kind, region, name)}".')
 
 
-def job_not_found(kind: str, name: str) -> ResourceNotFound:
-    """AWS's answer for jobs."""
+def job_not_found(kind: str, name: str) -> ResourceNotFound | ValidationException:
+    """AWS's answer for jobs.
+
+    For all but AutoML it is a ValidationException, whatever the API reference says: the stock Airflow operators look
+    before they create, and take any other code for a failure.
+    """
     if kind == "automl":
         return ResourceNotFound(f"Amazon SageMaker can't find an AutoML job called {name}.")
-    return ResourceNotFound(f"Could not find requested job with name: {name}")
+    return ValidationException(f"Could not find requested job with name: {name}")
 
 
 def job_in_use(kind: str, region: str, name: str) -> ResourceInUse:

@@ -62,7 +62,7 @@ class SageMaker:
             raise not_implemented(f"the operation {name} of SageMaker")
         try:
             document = json.loads(body or b"{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SerializationException(f"Expected a JSON object in the request's body: {error}.") from error
         call = Call(
             operation=name,

@@ -6,7 +6,7 @@ Line splitting ignores quotes, as SageMaker's does: a quoted field with a newlin
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from include.local_aws.transform.filters import ColumnFilter, split_fields
+from include.local_aws.transform.filters import ColumnFilter, FilterError, split_fields
 
 MEGABYTE = 1024 * 1024
 DEFAULT_PAYLOAD_MB = 6
@@ -38,10 +38,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Batch:
-    """One request: its body, and the input records that it came from."""
+    """One request: its body, the input records that it came from, and the first one's number in the object (from 1)."""
 
     body: bytes
     records: tuple[str, ...]
+    first: int = 1
 
 
 def records_of(content: bytes) -> list[str]:
@@ -61,10 +62,16 @@ def batches(content: bytes, plan: Plan) -> Iterator[Batch]:
     if not plan.split_lines and not plan.by_record and plan.input_filter.everything:
         yield Batch(_fitting(content, plan), ())
         return
-    pairs = ((record, _filtered(record, plan.input_filter).encode()) for record in records_of(content))
+    pairs = (
+        (record, _filtered(record, plan.input_filter, number).encode())
+        for number, record in enumerate(records_of(content), start=1)
+    )
     limit = None if not plan.split_lines else 1 if plan.single_record else 0
+    first = 1
     for group in _grouped(pairs, plan.max_payload, limit):
-        yield Batch(_fitting(b"".join(body + b"\n" for _, body in group), plan), tuple(record for record, _ in group))
+        body = _fitting(b"".join(body + b"\n" for _, body in group), plan)
+        yield Batch(body, tuple(record for record, _ in group), first)
+        first += len(group)
 
 
 def _grouped(
@@ -94,8 +101,11 @@ def _fitting(body: bytes, plan: Plan) -> bytes:
     return body
 
 
-def _filtered(record: str, chosen: ColumnFilter) -> str:
-    return record if chosen.everything else ",".join(chosen.select(split_fields(record)))
+def _filtered(record: str, chosen: ColumnFilter, number: int) -> str:
+    try:
+        return record if chosen.everything else ",".join(chosen.select(split_fields(record)))
+    except FilterError as error:
+        raise TransformError(f"Record {number}: {error}") from error
 
 
 def assembled(batch: Batch, answer: bytes, plan: Plan) -> bytes:
@@ -113,4 +123,7 @@ def assembled(batch: Batch, answer: bytes, plan: Plan) -> bytes:
         )
     if plan.join_input:
         outputs = [f"{record},{output}" for record, output in zip(batch.records, outputs, strict=True)]
-    return b"".join(_filtered(output, plan.output_filter).encode() + b"\n" for output in outputs)
+    return b"".join(
+        _filtered(output, plan.output_filter, number).encode() + b"\n"
+        for number, output in enumerate(outputs, start=batch.first)
+    )

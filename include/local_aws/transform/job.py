@@ -1,7 +1,6 @@
 """One transform job: its model and inputs fetched, its worker followed, its outputs uploaded."""
 
 import json
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +11,7 @@ from include.local_aws.jobs.runner import Job
 from include.local_aws.s3.client import split_uri
 from include.local_aws.sagemaker.call import Services
 from include.local_aws.store import Record
-from include.local_aws.transform.requests import output_name
+from include.local_aws.transform.requests import file_name, output_name
 
 
 class TransformJob(Job):
@@ -25,6 +24,7 @@ class TransformJob(Job):
         self._request: Mapping[str, Any] = record.body["request"]
         self._containers: Sequence[Mapping[str, Any]] = record.body["containers"]
         self._created = record.created
+        self._names: list[str] = []
 
     @property
     def stream(self) -> Stream:
@@ -42,15 +42,17 @@ class TransformJob(Job):
             if "ModelDataUrl" in container:
                 path = self.root / "input" / "model" / f"{number}.tar.gz"
                 self.services.s3.download(*split_uri(container["ModelDataUrl"]), path)
-                archive = str(path)
+                archive = path.relative_to(self.root).as_posix()
             environment = {**container.get("Environment", {}), **self._request.get("Environment", {})}
             specs.append(ContainerSpec(container["Image"], archive, environment))
         write_specs(config / "chain.json", specs)
         source = self._request["TransformInput"]["DataSource"]["S3DataSource"]
         uri = source["S3Uri"]
-        for each in self.services.s3.inputs(source["S3DataType"], uri):
-            relative = output_name(uri, each.key) if source["S3DataType"] == "S3Prefix" else each.key
-            self.services.s3.download(each.bucket, each.key, self.root / "input" / "data" / relative)
+        # Keys are no file names: they may be absolute, lead upwards, be too long, or be both a file's and a folder's.
+        for number, each in enumerate(self.services.s3.inputs(source["S3DataType"], uri)):
+            self._names.append(output_name(uri, each.key) if source["S3DataType"] == "S3Prefix" else each.key)
+            self.services.s3.download(each.bucket, each.key, self.root / "input" / "data" / file_name(number))
+        (config / "names.json").write_text(json.dumps(self._names), encoding="utf-8")
         (config / "transform.json").write_text(json.dumps(self._request, indent=1), encoding="utf-8")
 
     def tick(self) -> None:
@@ -65,8 +67,10 @@ class TransformJob(Job):
     def _upload(self) -> None:
         below = self._request["TransformOutput"]["S3OutputPath"].rstrip("/")
         output = self.root / "output" / "data"
-        for path in sorted(output.rglob("*.out")):
-            self.services.s3.upload(path, f"{below}/{path.relative_to(output).as_posix()}")
+        for number, name in enumerate(self._names):
+            path = output / f"{file_name(number)}.out"
+            if path.exists():
+                self.services.s3.upload(path, f"{below}/{name.lstrip('/')}.out")
 
     def fail(self, reason: str) -> None:
         """Failed; the files that were transformed whole are uploaded, as on AWS."""
@@ -89,5 +93,3 @@ class TransformJob(Job):
             self.name,
             lambda record: record.having(status=status, ended=time.time(), **body),
         )
-        for folder in ("input/data", "input/model", "output/data"):
-            shutil.rmtree(self.root / folder, ignore_errors=True)

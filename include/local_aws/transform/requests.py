@@ -25,7 +25,7 @@ def check(request: Mapping[str, Any]) -> None:
         raise not_implemented(f"SplitType {source['SplitType']} of CreateTransformJob")
     if source.get("SplitType", "None") == "None" and request.get("BatchStrategy") == "SingleRecord":
         raise ValidationException("BatchStrategy SingleRecord needs a SplitType: set SplitType to Line.")
-    if request.get("MaxConcurrentTransforms", 0) * request.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB) > 100:
+    if max(1, request.get("MaxConcurrentTransforms", 1)) * request.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB) > 100:
         raise ValidationException("MaxConcurrentTransforms * MaxPayloadInMB must not exceed 100 MB.")
     processing = request.get("DataProcessing", {})
     if processing:
@@ -55,6 +55,11 @@ def plan_of(request: Mapping[str, Any]) -> Plan:
         output_filter=parse(processing.get("OutputFilter", "$")),
         join_input=processing.get("JoinSource", "None") == "Input",
     )
+
+
+def file_name(number: int) -> str:
+    """How the job's directory calls its input object of this number; its output has ``.out`` behind it."""
+    return f"{number:06d}"
 
 
 def output_name(uri: str, key: str) -> str:

@@ -5,6 +5,7 @@ import json
 import sys
 import time
 import traceback
+import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,22 @@ from typing import Any
 from include.local_aws.hosting.chain import Chain, ChainError, load, read_specs
 from include.local_aws.images import BadRequest
 from include.local_aws.transform.batches import Batch, Plan, TransformError, assembled, batches
-from include.local_aws.transform.filters import FilterError
-from include.local_aws.transform.requests import plan_of
+from include.local_aws.transform.requests import file_name, plan_of
 
 AHEAD = 4
 """Requests in preparation for each that is under way, so that memory does not grow with the file."""
 
 
 class InvocationFailed(RuntimeError):
-    """A container answered an error."""
+    """A container answered an error; `records` says to which of the input object's records, where they were split."""
+
+    records = ""
+
+    def __init__(self, message: str, batch: Batch | None = None) -> None:
+        super().__init__(message)
+        if batch is not None and batch.records:
+            last = batch.first + len(batch.records) - 1
+            self.records = f", record {last}" if last == batch.first else f", records {batch.first} to {last}"
 
 
 def main(root: str) -> None:
@@ -28,7 +36,7 @@ def main(root: str) -> None:
     directory = Path(root)
     try:
         _transform(directory)
-    except (ChainError, TransformError, FilterError, InvocationFailed) as error:
+    except (ChainError, TransformError, InvocationFailed) as error:
         print(f"failed: {error}", flush=True)
         (directory / "output" / "failure").write_text(str(error), encoding="utf-8")
         sys.exit(1)
@@ -40,15 +48,19 @@ def _transform(directory: Path) -> None:
     gzipped = request["TransformInput"].get("CompressionType") == "Gzip"
     chain = load(read_specs(directory / "input" / "config" / "chain.json"), directory)
     data, output = directory / "input" / "data", directory / "output" / "data"
-    for source in sorted(path for path in data.rglob("*") if path.is_file()):
-        relative = source.relative_to(data)
+    output.mkdir(parents=True, exist_ok=True)
+    names: list[str] = json.loads((directory / "input" / "config" / "names.json").read_text("utf-8"))
+    for number, name in enumerate(names):
         began = time.monotonic()
-        target = output / f"{relative}.out"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        requests = _file(
-            chain, _content(source, gzipped=gzipped), target, plan, request.get("MaxConcurrentTransforms", 1)
-        )
-        print(f"{relative}: {requests} requests in {time.monotonic() - began:.2f} s", flush=True)
+        target = output / f"{file_name(number)}.out"
+        try:
+            content = _content(data / file_name(number), gzipped=gzipped)
+            requests = _file(chain, content, target, plan, request.get("MaxConcurrentTransforms", 1))
+        except TransformError as error:
+            raise TransformError(f"{name}: {error}") from error
+        except InvocationFailed as error:
+            raise InvocationFailed(f"{error} (input object {name}{error.records})") from error
+        print(f"{name}: {requests} requests in {time.monotonic() - began:.2f} s", flush=True)
 
 
 def _content(source: Path, *, gzipped: bool) -> bytes:
@@ -57,8 +69,8 @@ def _content(source: Path, *, gzipped: bool) -> bytes:
         return content
     try:
         return gzip.decompress(content)
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise TransformError(f"CompressionType is Gzip, but {source.name} can't be read as gzip: {error}.") from error
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise TransformError(f"CompressionType is Gzip, but it can't be read as gzip: {error}.") from error
 
 
 def _file(chain: Chain, content: bytes, target: Path, plan: Plan, at_once: int) -> int:
@@ -91,8 +103,10 @@ def _invoke(chain: Chain, batch: Batch, plan: Plan) -> bytes:
     try:
         answer, _ = chain.invoke(batch.body, plan.content_type, plan.accept)
     except BadRequest as error:
-        raise InvocationFailed(f"ClientError: 400 from the container: {error}") from error
+        raise InvocationFailed(f"ClientError: 400 from the container: {error}", batch) from error
     except Exception as error:
         traceback.print_exc()
-        raise InvocationFailed(f"AlgorithmError: 500 from the container: {type(error).__name__}: {error}") from error
+        raise InvocationFailed(
+            f"AlgorithmError: 500 from the container: {type(error).__name__}: {error}", batch
+        ) from error
     return answer

@@ -8,6 +8,7 @@ anyone.
 
 import base64
 import binascii
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -118,7 +119,13 @@ def _integer(value: Json, path: str) -> int:
 def _float(value: Json, path: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _mismatch(path, "a number", value)
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError as error:
+        raise SerializationException(f"Expected a number at '{path}', found one that is too large.") from error
+    if not math.isfinite(number):  # Python's JSON reads NaN and Infinity, which JSON has not
+        raise SerializationException(f"Expected a number at '{path}', found {value}.")
+    return number
 
 
 def _boolean(value: Json, path: str) -> bool:

@@ -199,6 +199,25 @@ def test_an_update_to_a_model_that_does_not_come_up_is_rolled_back_and_the_old_o
     assert invoke(aws, endpoint, TargetVariant="champion")["Body"].read() == b"yes\n"
 
 
+def test_model_data_that_are_gone_fail_an_update_before_anything_changes_and_leave_no_files(
+    aws: Running, endpoint: str, trained: Trained
+) -> None:
+    sagemaker, s3 = aws.client("sagemaker"), aws.client("s3")
+    before = settled(aws, endpoint)["EndpointConfigName"]
+    (container,) = trained.description["BestCandidate"]["InferenceContainers"]
+    source = container["ModelDataUrl"].removeprefix(f"s3://{BUCKET}/")
+    s3.copy_object(Bucket=BUCKET, Key="gone.tar.gz", CopySource={"Bucket": BUCKET, "Key": source})
+    containers = [container, {**container, "ModelDataUrl": f"s3://{BUCKET}/gone.tar.gz"}]
+    sagemaker.create_model(ModelName="gone", Containers=containers, ExecutionRoleArn=ROLE)
+    s3.delete_object(Bucket=BUCKET, Key="gone.tar.gz")
+    files = sorted((aws.data / "endpoints" / "us-east-1" / endpoint).iterdir())
+    sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=config(aws, "gone", ("champion", "gone", 1.0)))
+    after = settled(aws, endpoint)
+    assert (after["EndpointStatus"], after["EndpointConfigName"]) == ("InService", before)
+    assert f"Could not find an object at s3://{BUCKET}/gone.tar.gz." in after["FailureReason"]
+    assert sorted((aws.data / "endpoints" / "us-east-1" / endpoint).iterdir()) == files
+
+
 def test_an_endpoint_that_never_came_up_is_failed_and_can_be_deleted(aws: Running, broken: str) -> None:
     aws.client("sagemaker").create_endpoint(
         EndpointName="dead", EndpointConfigName=config(aws, "dead", ("champion", broken, 1.0))

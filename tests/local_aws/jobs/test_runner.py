@@ -122,6 +122,26 @@ def test_a_job_ends_as_its_process_did(
 
 
 @pytest.mark.local_aws
+def test_of_a_job_that_is_over_or_was_cut_off_only_its_log_and_its_request_stay(services: Services) -> None:
+    script = (
+        "import tempfile; from pathlib import Path; Path(tempfile.mkdtemp(), 'left').write_text('x');"
+        "Path('output/artifacts').mkdir(); Path('output/artifacts/model').write_text('x'); print(tempfile.gettempdir())"
+    )
+    job = ScriptJob(services, "bulky", script)
+    runner = Runner(services)
+    runner.start(job)
+    assert job.ended.get(timeout=30) == "completed, timed_out=False"
+    while runner.running():
+        time.sleep(0.01)
+    assert (job.root / "log.txt").read_text() == f"{job.root / 'tmp'}\n"
+    assert sorted(path.name for path in job.root.rglob("*")) == ["__main__.py", "config", "input", "log.txt", "output"]
+    (job.root / "tmp").mkdir()
+    (job.root / "container-1" / "model").mkdir(parents=True)
+    Runner(services)
+    assert sorted(path.name for path in job.root.iterdir()) == ["__main__.py", "input", "log.txt", "output"]
+
+
+@pytest.mark.local_aws
 def test_a_stopped_job_ends_as_stopped_and_its_log_is_kept(services: Services) -> None:
     job = ScriptJob(services, "stop", "import time; print('begun', flush=True); time.sleep(600)")
     runner = Runner(services)

@@ -1,5 +1,6 @@
 """The SageMaker API's manners, through unmodified boto3 with its own checks off."""
 
+import base64
 import json
 import time
 import urllib.request
@@ -42,12 +43,30 @@ def test_an_operation_that_is_not_here_is_refused_by_name_and_not_retried(unchec
     assert message.startswith(f"The embedded AWS does not implement the operation {name} of SageMaker.")
 
 
-def test_a_body_that_is_no_json_is_a_serialization_exception(aws: Running) -> None:
-    request = urllib.request.Request(aws.url, data=b"{", headers={"X-Amz-Target": "SageMaker.ListModels"})  # noqa: S310 - loopback
+@pytest.mark.parametrize("body", [b"{", b"\xff", b"[" * 100_000, b'{"MaxResults":' + b"9" * 5000 + b"}"])
+def test_a_body_that_is_no_json_is_a_serialization_exception(aws: Running, body: bytes) -> None:
+    request = urllib.request.Request(aws.url, data=body, headers={"X-Amz-Target": "SageMaker.ListModels"})  # noqa: S310 - loopback
     with pytest.raises(urllib.error.HTTPError) as raised:
         urllib.request.urlopen(request, timeout=5)  # noqa: S310 - loopback
     assert json.load(raised.value)["__type"] == "SerializationException"
     raised.value.close()
+
+
+def test_a_web_page_of_another_site_is_refused_whatever_it_asks_for(aws: Running) -> None:
+    for path, more, word in (
+        ("/", {"X-Amz-Target": "SageMaker.ListModels"}, "AccessDeniedException"),
+        ("/bucket/key", {"Content-Type": "text/plain"}, "<Code>AccessDenied</Code>"),
+        ("/", {"X-Amz-Target": "Logs_20140328.DescribeLogGroups"}, "AccessDeniedException"),
+    ):
+        headers = {"Origin": "https://elsewhere.example", **more}
+        request = urllib.request.Request(aws.url + path, data=b"{}", headers=headers)  # noqa: S310 - loopback
+        with pytest.raises(urllib.error.HTTPError) as raised:
+            urllib.request.urlopen(request, timeout=5)  # noqa: S310 - loopback
+        assert raised.value.code == 403
+        said = raised.value.read().decode()
+        assert word in said
+        assert "A web page of https://elsewhere.example sent this request" in said
+        raised.value.close()
 
 
 @pytest.mark.parametrize(
@@ -64,7 +83,12 @@ def test_a_body_that_is_no_json_is_a_serialization_exception(aws: Running) -> No
         ),
         ("describe_auto_ml_job_v2", {"AutoMLJobName": "none"}, "ResourceNotFound", "an AutoML job called none."),
         ("stop_auto_ml_job", {"AutoMLJobName": "none"}, "ResourceNotFound", "an AutoML job called none."),
-        ("describe_transform_job", {"TransformJobName": "none"}, "ResourceNotFound", "requested job with name: none"),
+        (
+            "describe_transform_job",
+            {"TransformJobName": "none"},
+            "ValidationException",
+            "requested job with name: none",
+        ),
         ("list_tags", {"ResourceArn": f"{ARN}:model/none"}, "ValidationException", f'resource "{ARN}:model/none".'),
     ],
 )
@@ -137,8 +161,12 @@ def test_pages_visit_every_model_once_in_the_order_asked_for(sagemaker: Any) -> 
     assert listed(SortBy="Name", SortOrder="Ascending") == sorted(names)
     moment = sagemaker.describe_model(ModelName="page-4")["CreationTime"]
     assert "page-1" not in listed(CreationTimeAfter=moment)
-    code, message, _ = refusal(sagemaker.list_models, NextToken="nonsense")
-    assert (code, message[:17]) == ("ValidationException", "Invalid NextToken")
+    for forged in (
+        "nonsense",
+        *(base64.b64encode(text).decode() for text in (b"[{},1]", b'["a","b"]', b"[1,1%030d]" % 0)),
+    ):
+        code, message, _ = refusal(sagemaker.list_models, NextToken=forged)
+        assert (code, message[:17]) == ("ValidationException", "Invalid NextToken")
 
 
 def test_tags_given_at_creation_are_there_and_can_be_added_replaced_and_removed(sagemaker: Any) -> None:
@@ -153,6 +181,9 @@ def test_tags_given_at_creation_are_there_and_can_be_added_replaced_and_removed(
     assert refusal(sagemaker.add_tags, ResourceArn=arn, Tags=many)[0] == "ResourceLimitExceeded"
     code, message, _ = refusal(sagemaker.add_tags, ResourceArn=arn, Tags=[{"Key": "aws:x", "Value": ""}])
     assert (code, "reserved" in message) == ("ValidationException", True)
+    twice = [{"Key": "k", "Value": "1"}, {"Key": "k", "Value": "2"}]
+    code, message, _ = refusal(sagemaker.add_tags, ResourceArn=arn, Tags=twice)
+    assert (code, message[:14]) == ("ValidationException", "Duplicate tag ")
     sagemaker.delete_model(ModelName="tagged")
     assert refusal(sagemaker.list_tags, ResourceArn=arn)[0] == "ValidationException"
 

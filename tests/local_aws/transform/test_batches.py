@@ -60,6 +60,18 @@ def test_a_record_larger_than_the_payload_fails(split_lines: bool) -> None:
         bodies(b"x" * 2000, split_lines=split_lines)
 
 
+def test_every_request_knows_the_number_of_its_first_record() -> None:
+    whole = batches(FILE, replace(PLAN, max_payload=12))
+    assert [(batch.first, len(batch.records)) for batch in whole] == [(1, 2), (3, 1)]
+
+
+def test_a_record_that_a_filter_can_not_take_is_told_by_its_number() -> None:
+    with pytest.raises(TransformError, match=r"^Record 3: .*column 2 of a record with 2 columns"):
+        bodies(b"1,a,x\n2,b,y\n3,c\n", input_filter=parse("$[2]"))
+    with pytest.raises(TransformError, match=r"^Record 8: .*column 1 of a record with 1 columns"):
+        assembled(Batch(b"", ("1", "2"), first=7), b"a,b\na\n", replace(PLAN, output_filter=parse("$[1]")))
+
+
 def test_outputs_are_joined_with_their_inputs_and_filtered() -> None:
     batch = Batch(b"", ("1,a", "2,b"))
     plan = replace(PLAN, join_input=True, output_filter=parse("$[0,-1]"))

@@ -1,6 +1,8 @@
 """Transform jobs really run."""
 
 import gzip
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,9 +106,10 @@ def test_the_environment_of_the_job_reaches_the_container(aws: Running, trained:
 @pytest.mark.parametrize(
     ("name", "body", "processing", "reason"),
     [
-        ("wrong-columns", "1,2\n", {}, "400 from the container"),
+        ("wrong-columns", "1,2\n", {}, "400 from the container: Row 1 has 2 columns"),
+        ("wrong-record", "1,0.5,0.5,x\n2,0.5\n", JOINED, "Row 2 has 1 columns"),
         ("no-column", "1,0.5,0.5,x\n", {"OutputFilter": "$[9]", "JoinSource": "Input"}, "asks for column 9"),
-        ("not-text", b"\xff\n", JOINED, "undecodable byte at offset 0"),
+        ("not-text", b"\xff\n", JOINED, "a.csv: Expected UTF-8 text, found an undecodable byte at offset 0"),
     ],
 )
 def test_data_that_can_not_be_transformed_fail_the_job_with_a_reason(
@@ -117,8 +120,34 @@ def test_data_that_can_not_be_transformed_fail_the_job_with_a_reason(
     answer = run(aws, name, trained.model, f"s3://{BUCKET}/{name}/", **({"DataProcessing": filters} if filters else {}))
     assert answer["TransformJobStatus"] == "Failed"
     assert reason in answer["FailureReason"]
+    assert "a.csv" in answer["FailureReason"]
     found = aws.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=f"out/{name}/")
     assert found["KeyCount"] == 0
+
+
+def test_a_record_of_a_single_record_job_is_told_by_its_number_in_the_file(aws: Running, trained: Trained) -> None:
+    aws.client("s3").put_object(Bucket=BUCKET, Key="third/a.csv", Body="0.5,0.5,x\n0.5,0.5,y\n0.5\n")
+    answer = run(aws, "third", trained.model, f"s3://{BUCKET}/third/", BatchStrategy="SingleRecord")
+    assert answer["FailureReason"].endswith("(input object a.csv, record 3)")
+
+
+@pytest.mark.parametrize("form", ["absolute", "upwards", "long"])
+def test_keys_in_a_manifest_are_never_paths_of_this_machine(
+    aws: Running, trained: Trained, rows: str, tmp_path: Path, form: str
+) -> None:
+    here = tmp_path / "written.csv"
+    key = {"absolute": str(here), "upwards": f"../../../../../../../..{here}", "long": "k" * 250}[form]
+    s3 = aws.client("s3")
+    s3.put_object(Bucket=BUCKET, Key=key.lstrip("./"), Body=rows)
+    s3.put_object(Bucket=BUCKET, Key="manifest.json", Body=json.dumps([{"prefix": f"s3://{BUCKET}/"}, key]))
+    manifest = {"S3DataSource": {"S3DataType": "ManifestFile", "S3Uri": f"s3://{BUCKET}/manifest.json"}}
+    answer = run(aws, f"key-{form}", trained.model, "", source={"DataSource": manifest}, DataProcessing=JOINED)
+    assert not here.exists()
+    if form == "upwards":
+        assert "Could not find an object at" in answer["FailureReason"]
+    else:
+        assert answer["TransformJobStatus"] == "Completed", answer.get("FailureReason")
+        assert len(output(aws, f"key-{form}", key.lstrip("/")).splitlines()) == 20
 
 
 def test_what_does_not_exist_is_refused_at_once(aws: Running, trained: Trained) -> None:

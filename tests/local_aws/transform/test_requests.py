@@ -34,6 +34,7 @@ def test_defaults_are_those_of_the_api_reference() -> None:
         (request({"SplitType": "None"}, DataProcessing={"JoinSource": "Input"}), "JoinSource Input needs SplitType"),
         (request({"SplitType": "None"}, BatchStrategy="SingleRecord"), "needs a SplitType"),
         (request(MaxConcurrentTransforms=20, MaxPayloadInMB=6), "must not exceed 100 MB"),
+        (request(MaxPayloadInMB=101), "must not exceed 100 MB"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(bad: dict[str, Any], said: str) -> None:

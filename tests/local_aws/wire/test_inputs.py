@@ -74,6 +74,13 @@ def test_what_can_not_be_read_is_a_serialization_exception(request_: Any, said: 
     assert said in raised.value.message
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 10**400])
+def test_what_is_no_finite_number_is_a_serialization_exception(number: float) -> None:
+    variants = [{"VariantName": "v", "InitialVariantWeight": number}]
+    with pytest.raises(SerializationException, match=r"Expected a number at 'productionVariants\.1\.member\.init"):
+        read(shape("CreateEndpointConfig"), {"EndpointConfigName": "c", "ProductionVariants": variants})
+
+
 def test_a_union_takes_exactly_one_member() -> None:
     problem = {"TabularJobConfig": {"TargetAttributeName": "y"}, "TextGenerationJobConfig": {}}
     with pytest.raises(ValidationException, match="Exactly one member of AutoMLProblemTypeConfig must be set"):

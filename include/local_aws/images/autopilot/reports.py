@@ -48,7 +48,8 @@ def write(context: Context, candidate: Candidate, material: Material) -> dict[st
     )
     output.write_json(f"{folder}/statistics.json", document)
     locations["ModelInsights"] = f"{context.spec.output_uri}/{folder}"
-    return locations
+    # SageMaker's model requires Explainability of CandidateArtifactLocations: without it there are none to tell.
+    return locations if "Explainability" in locations else {}
 
 
 def _explain(context: Context, candidate: Candidate, material: Material, seconds: float) -> Mapping[str, Any]:
