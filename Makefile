@@ -38,8 +38,7 @@ aws: setup  ## the embedded AWS alone on 127.0.0.1:4566, until Ctrl-C
 check: setup  ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy plugins/automl_retraining include scripts
-	$(BIN)/mypy dags plugins/automl_retraining_plugin.py
+	$(BIN)/mypy plugins/automl_retraining include scripts dags
 
 .PHONY: test
 test: setup  ## every test, acceptance tests included
