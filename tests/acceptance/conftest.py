@@ -74,7 +74,7 @@ def _all(client: Any, operation: str, member: str) -> Iterator[dict[str, Any]]:
         yield from page[member]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The stack, with the pipelines of tests/acceptance/pipelines and their tables."""
     state = tmp_path_factory.mktemp("acceptance")
