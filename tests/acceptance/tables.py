@@ -20,7 +20,7 @@ def write(folder: Path) -> None:
     diamonds = rdataset("ggplot2", "diamonds").drop(columns="rownames").sample(3000, random_state=7)
     diamonds.to_csv(folder / "diamonds.csv", index=False)
     diamonds[:1000].to_csv(folder / "diamonds_small.csv", index=False)
-    for name, content in bad_files(lines).items():
+    for name, content in {**bad_files(lines), **bad_columns()}.items():
         (folder / f"bad_{name}.csv").write_bytes(content)
 
 
@@ -46,8 +46,18 @@ def bad_files(lines: list[bytes]) -> dict[str, bytes]:
     }
 
 
-def identifier_target() -> bytes:
-    """A table whose target is different in every row."""
+def bad_columns() -> dict[str, bytes]:
+    """Tables whose target, keys or columns are wrong for the pipeline that reads them."""
     frame = pd.read_csv(CHURN)[:1000]
-    frame["churn"] = [f"customer-{number}" for number in range(len(frame))]
-    return frame.to_csv(index=False).encode()
+    ids = pd.Series([f"customer-{number}" for number in range(len(frame))])
+    return {
+        name: table.to_csv(index=False).encode()
+        for name, table in {
+            "identifier_target": frame.assign(churn=ids),
+            "missing_keys": frame.assign(customer=ids.mask(ids.index == 40)),
+            "double_keys": frame.assign(customer=ids.mask(ids.index == 40, "customer-7")),
+            "columns_added": frame.assign(colour="red"),
+            "columns_removed": frame.drop(columns="account_length"),
+            "columns_retyped": frame.assign(account_length="long"),
+        }.items()
+    }

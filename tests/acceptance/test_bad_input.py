@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.acceptance.conftest import World
 
 DAG_ID = "autopilot_accept_bad"
@@ -50,6 +52,44 @@ def test_each_bad_file_stops_the_run_with_its_sentence_and_creates_nothing(world
     assert not sagemaker.list_endpoints(NameContains="art-accept-bad")["Endpoints"]
     listed = world.stack.aws_client("s3").list_objects_v2(Bucket="automl-retraining", Prefix="accept_bad/runs/")
     assert not [item["Key"] for item in listed.get("Contents", []) if "/data/" in item["Key"]]
+
+
+def split_fails(world: World, dag_id: str, source: str, sentence: str) -> None:
+    """A run on that table fails in split, at the first try, with that sentence, and searches nothing."""
+    world.api.wait_for_dag(dag_id)
+    world.api.unpause(dag_id)
+    run_id, state = world.run(dag_id, {"source": str(world.data / f"{source}.csv")})
+    tasks = world.api.tasks(dag_id, run_id)
+    log = world.api.task_log(dag_id, run_id, "split")
+    assert state == "failed"
+    assert (tasks["split"]["state"], tasks["split"]["try_number"]) == ("failed", 1), log
+    assert tasks["search"]["state"] == "upstream_failed"
+    assert re.search(sentence, log), log[-1500:]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "source", "sentence"),
+    [
+        ("text_target", "churn_small", r"line 2: .*'?state'?"),
+        ("identifier", "bad_identifier_target", r"identif"),
+        ("keys", "bad_missing_keys", r"line 42.*customer|customer.*line 42"),
+        ("keys", "bad_double_keys", r"customer.*lines 9 and 42"),
+    ],
+)
+def test_a_target_or_key_that_is_none_stops_the_run(world: World, pipeline: str, source: str, sentence: str) -> None:
+    """Text for a number, a name for a class, a row without a key, two rows of one key."""
+    split_fails(world, f"autopilot_accept_{pipeline}", source, sentence)
+
+
+def test_columns_that_changed_since_the_last_run_stop_it(world: World) -> None:
+    """Added, removed or retyped columns: the sentence names them and says what to do."""
+    dag_id = "autopilot_accept_columns"
+    world.api.wait_for_dag(dag_id)
+    world.api.unpause(dag_id)
+    run_id, state = world.run(dag_id, {})
+    assert state == "success", world.explain(dag_id, run_id)
+    for change, column in (("added", "colour"), ("removed", "account_length"), ("retyped", "account_length")):
+        split_fails(world, dag_id, f"bad_columns_{change}", rf"{column}.*on_schema_change|on_schema_change.*{column}")
 
 
 def test_a_source_outside_the_data_folders_is_refused(world: World) -> None:
