@@ -3,7 +3,6 @@
 import argparse
 import logging
 import os
-import signal
 import socket
 import sys
 import threading
@@ -95,9 +94,8 @@ class _Server(uvicorn.Server):
         threading.Thread(target=self.on_started, name="begin", daemon=True).start()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's own signature
+        # Not uvicorn's force_exit, even for SIGINT: it would cut its own lifespan off, with a traceback.
         self.should_exit = True
-        if sig == signal.SIGINT:
-            self.force_exit = True
 
 
 if __name__ == "__main__":
