@@ -6,9 +6,9 @@ from typing import Any
 from include.local_aws.automl.job import AutoMLJob
 from include.local_aws.automl.requests import check, from_v1
 from include.local_aws.jobs.runner import CUT_OFF
-from include.local_aws.sagemaker import lists, names, tags
+from include.local_aws.sagemaker import jobs, lists, names
 from include.local_aws.sagemaker.call import Call
-from include.local_aws.store import AlreadyExists, Record, Store
+from include.local_aws.store import Record, Store
 from include.local_aws.wire.errors import ValidationException
 
 
@@ -24,28 +24,17 @@ def create_v2(call: Call) -> dict[str, Any]:
 
 def _create(call: Call, version: int, request: Mapping[str, Any]) -> dict[str, Any]:
     name = request["AutoMLJobName"]
-    arn = names.arn("automl", call.region, name)
-    if call.store.find("automl", call.region, name) is not None:
-        raise names.job_in_use("automl", call.region, name)
+    jobs.refuse_taken(call, "automl", name)
     check(request)
     original = {key: value for key, value in call.input.items() if key != "Tags"}
     body = {"version": version, "v1": original if version == 1 else None, "v2": request, "secondary": "Starting"}
-    try:
-        record = call.store.insert(
-            "automl", call.region, name, "InProgress", body, tags=(arn, tags.checked(call.tags()))
-        )
-    except AlreadyExists as error:
-        raise names.job_in_use("automl", call.region, name) from error
+    record = jobs.insert(call, "automl", name, body)
     call.runner.start(AutoMLJob(call.services, record))
-    return {"AutoMLJobArn": arn}
+    return {"AutoMLJobArn": names.arn("automl", call.region, name)}
 
 
 def _get(call: Call) -> Record:
-    name = call.input["AutoMLJobName"]
-    found = call.store.find("automl", call.region, name)
-    if found is None:
-        raise names.job_not_found("automl", name)
-    return found
+    return jobs.get(call, "automl", call.input["AutoMLJobName"])
 
 
 def describe(call: Call) -> dict[str, Any]:

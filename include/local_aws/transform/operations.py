@@ -4,9 +4,9 @@ from typing import Any
 
 from include.local_aws.jobs.runner import CUT_OFF
 from include.local_aws.s3.client import S3InputError
-from include.local_aws.sagemaker import lists, models, names, tags
+from include.local_aws.sagemaker import jobs, lists, models, names
 from include.local_aws.sagemaker.call import Call
-from include.local_aws.store import AlreadyExists, Record, Store
+from include.local_aws.store import Record, Store
 from include.local_aws.transform.job import TransformJob
 from include.local_aws.transform.requests import check
 from include.local_aws.wire.errors import ValidationException
@@ -15,9 +15,7 @@ from include.local_aws.wire.errors import ValidationException
 def create(call: Call) -> dict[str, Any]:
     """CreateTransformJob: the model and at least one input object must exist."""
     name = call.input["TransformJobName"]
-    arn = names.arn("transform", call.region, name)
-    if call.store.find("transform", call.region, name) is not None:
-        raise names.job_in_use("transform", call.region, name)
+    jobs.refuse_taken(call, "transform", name)
     model = models.get(call, call.input["ModelName"])
     request = {key: value for key, value in call.input.items() if key != "Tags"}
     check(request)
@@ -32,22 +30,13 @@ def create(call: Call) -> dict[str, Any]:
             f"bucket exists in the selected region ({call.region}) and that objects exist under that S3 prefix."
         )
     body = {"request": request, "containers": models.containers_of(model)}
-    try:
-        record = call.store.insert(
-            "transform", call.region, name, "InProgress", body, tags=(arn, tags.checked(call.tags()))
-        )
-    except AlreadyExists as error:
-        raise names.job_in_use("transform", call.region, name) from error
+    record = jobs.insert(call, "transform", name, body)
     call.runner.start(TransformJob(call.services, record))
-    return {"TransformJobArn": arn}
+    return {"TransformJobArn": names.arn("transform", call.region, name)}
 
 
 def _get(call: Call) -> Record:
-    name = call.input["TransformJobName"]
-    found = call.store.find("transform", call.region, name)
-    if found is None:
-        raise names.job_not_found("transform", name)
-    return found
+    return jobs.get(call, "transform", call.input["TransformJobName"])
 
 
 def describe(call: Call) -> dict[str, Any]:
