@@ -22,9 +22,17 @@ setup: .venv/.ready  ## make .venv/ with the locked dependencies
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
 	@touch $@
 
+.PHONY: clients
+clients: .venv-clients/.ready  ## make .venv-clients/ with the SageMaker SDK and the AWS command line, for the tests
+
+.venv-clients/.ready: requirements-clients.lock | setup
+	$(PYTHON) -m venv .venv-clients
+	$(BIN)/uv pip sync --quiet --python .venv-clients/bin/python requirements-clients.lock
+	@touch $@
+
 .PHONY: demo
-demo: setup  ## the main job, end to end, on real Airflow and the embedded AWS
-	@$(BIN)/python -m scripts.demo
+demo: setup  ## a way to retrain, end to end, on real Airflow and the embedded AWS: TRAINER= PIPELINE=
+	@TRAINER="$(TRAINER)" PIPELINE="$(PIPELINE)" $(BIN)/python -m scripts.demo
 
 .PHONY: up
 up: setup  ## Airflow's UI on 127.0.0.1:8080 on the embedded AWS, until Ctrl-C
@@ -34,6 +42,14 @@ up: setup  ## Airflow's UI on 127.0.0.1:8080 on the embedded AWS, until Ctrl-C
 aws: setup  ## the embedded AWS alone on 127.0.0.1:4566, until Ctrl-C
 	@exec $(BIN)/python -m include.local_aws --port 4566 --data .local/aws
 
+.PHONY: env
+env: setup  ## write .env with random secrets for docker compose
+	@$(BIN)/python -m scripts.make_env
+
+.PHONY: compose-native
+compose-native: setup  ## docker-compose.yaml as processes of this machine, without docker (root)
+	@$(BIN)/python -m scripts.compose_native
+
 .PHONY: check
 check: setup  ## lint, format and types
 	$(BIN)/ruff check .
@@ -41,7 +57,7 @@ check: setup  ## lint, format and types
 	$(BIN)/mypy plugins/automl_retraining include scripts dags
 
 .PHONY: test
-test: setup  ## every test, acceptance tests included
+test: setup clients  ## every test, acceptance tests included
 	$(BIN)/python -m pytest
 
 .PHONY: test-unit
@@ -52,9 +68,22 @@ test-unit: setup  ## the quick tests: no server, no Airflow database
 bench-split: setup  ## seconds and memory of the split beside pandas
 	$(BIN)/python -m benchmarks.bench_split
 
+.PHONY: bench-search
+bench-search: setup  ## the embedded Autopilot beside FLAML, same folds and budget (an hour)
+	$(BIN)/python -m benchmarks.bench_search
+
+.PHONY: bench-tuning
+bench-tuning: setup  ## seconds of twenty small trainings under a tuning job
+	$(BIN)/python -m benchmarks.bench_tuning
+
+.PHONY: images
+images: clients  ## write the table of AWS's image URIs from the SageMaker SDK
+	.venv-clients/bin/python -m scripts.image_table
+
 .PHONY: lock
-lock: setup  ## renew requirements.lock from the requirements files
+lock: setup  ## renew the locks from the requirements files
 	$(BIN)/uv pip compile --quiet --python $(BIN)/python --generate-hashes --no-header --no-annotate requirements-dev.txt -o requirements.lock
+	$(BIN)/uv pip compile --quiet --python $(BIN)/python --generate-hashes --no-header --no-annotate requirements-clients.txt -o requirements-clients.lock
 
 .PHONY: clean
 clean:  ## remove .local/ and the caches; .venv/ stays
