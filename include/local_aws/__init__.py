@@ -7,6 +7,7 @@ started it.
 Rooms::
 
     wire/       AWS JSON 1.1 from botocore's own service model: validate requests, check answers, errors
+    faults/     what goes wrong on request, by /_control; limits.py: what an account may run at once
     s3/         the S3 server (a child process) and the streaming proxy in front of it
     jobs/       the warm fork server, the queue for cores, logs
     automl/ transform/ models.py endpoints…   SageMaker's operations

@@ -6,15 +6,21 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
 from include.local_aws.data import DataDirectoryError
+from include.local_aws.faults.connection import PROTOCOL
+from include.local_aws.faults.control import from_file
+from include.local_aws.faults.settings import SettingsError
 from include.local_aws.s3.server import S3Failed
 
 HOST = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - for a container, whose port is published on 127.0.0.1 only
 EXIT_AFTER_SECONDS = 2.5
 """SIGTERM ends everything; whatever is not over by then is ended with the process."""
 
@@ -23,18 +29,39 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the embedded AWS until SIGTERM or SIGINT; the exit status is 0 then, 1 where it can't start."""
     parser = argparse.ArgumentParser(prog="python -m include.local_aws", description="An AWS on the laptop.")
     parser.add_argument("--port", type=_port, default=4566, help="port on 127.0.0.1, 0 for a free one (default: 4566)")
+    parser.add_argument(
+        "--bind",
+        choices=(HOST, EVERYWHERE),
+        default=HOST,
+        help=f"{EVERYWHERE} is for containers: there is no access control, so publish the port on {HOST} only",
+    )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="directory that everything is kept in")
     parser.add_argument("--s3-url", metavar="URL", help="an S3 server to use instead of the built-in one")
+    parser.add_argument("--control", type=Path, metavar="FILE", help="faults and limits to start with, as JSON")
+    parser.add_argument(
+        "--job-memory",
+        type=_megabytes,
+        metavar="MB",
+        help="memory that one job may use (default: an equal part of the machine's for all that run at once)",
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     try:
-        listener = _listen(options.port)
-    except OSError as error:
-        print(f"Port {options.port} on {HOST} can't be used: {error}. Choose another with --port.", file=sys.stderr)
+        control = from_file(options.control) if options.control else {}
+    except SettingsError as error:
+        print(error, file=sys.stderr)
         return 1
-    return _serve(listener, options.data, options.s3_url)
+    try:
+        listener = _listen(options.port, options.bind)
+    except OSError as error:
+        print(
+            f"Port {options.port} on {options.bind} can't be used: {error}. Choose another with --port.",
+            file=sys.stderr,
+        )
+        return 1
+    return _serve(listener, options.data, options.s3_url, options.job_memory, control)
 
 
 def _port(text: str) -> int:
@@ -44,18 +71,27 @@ def _port(text: str) -> int:
     return number
 
 
-def _listen(port: int) -> socket.socket:
+def _megabytes(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 64:
+        raise argparse.ArgumentTypeError(f"expected a whole number of megabytes, 64 or more, found {text!r}")
+    return number * 1024 * 1024
+
+
+def _listen(port: int, address: str = HOST) -> socket.socket:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((address, port))
     except OSError:
         listener.close()
         raise
     return listener
 
 
-def _serve(listener: socket.socket, data: Path, s3_url: str | None) -> int:
+def _serve(
+    listener: socket.socket, data: Path, s3_url: str | None, job_memory: int | None, control: Mapping[str, Any]
+) -> int:
     from include.local_aws.house import House
 
     # moto reads these when it is imported and when it is asked; none of them is a secret or leads anywhere.
@@ -64,14 +100,14 @@ def _serve(listener: socket.socket, data: Path, s3_url: str | None) -> int:
         os.environ.pop(name, None)  # this process is the endpoint: its own clients are told where to go
     url = f"http://{HOST}:{listener.getsockname()[1]}"
     try:
-        house = House(data, url, s3_url)
+        house = House(data, url, s3_url, job_memory=job_memory, control=control)
     except (DataDirectoryError, S3Failed) as error:
         print(error, file=sys.stderr)
         return 1
     server = _Server(
         uvicorn.Config(
-            house.app, log_level="warning", access_log=False, lifespan="on", ws="none", timeout_keep_alive=30,
-            timeout_graceful_shutdown=1, server_header=False, date_header=False,
+            house.app, http=PROTOCOL, log_level="warning", access_log=False, lifespan="on", ws="none",
+            timeout_keep_alive=30, timeout_graceful_shutdown=1, server_header=False, date_header=False,
         )
     )  # fmt: skip
     server.on_started = house.begin

@@ -1,5 +1,6 @@
 """The few words of ASGI that the front's rooms share."""
 
+import zlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
@@ -16,6 +17,10 @@ class CallerGone(ConnectionError):
 
 class TooLarge(ValueError):
     """A request's body is larger than the service takes."""
+
+
+class UnreadableBody(ValueError):
+    """A request's body is not encoded as it says."""
 
 
 def header(scope: Scope, name: str) -> str | None:
@@ -63,6 +68,27 @@ async def body_of(receive: Receive, limit: int) -> bytes:
             raise TooLarge(f"Expected a body of at most {limit} bytes, found more.")
         if not message.get("more_body", False):
             return b"".join(parts)
+
+
+def unpacked(body: bytes, encoding: str | None, limit: int) -> bytes:
+    """The body without its content encoding (gzip or none).
+
+    Raises `UnreadableBody` for another encoding or a broken one, `TooLarge` where it grows beyond `limit` bytes.
+    """
+    if encoding is None or encoding.strip().lower() in ("", "identity"):
+        return body
+    if encoding.strip().lower() != "gzip":
+        raise UnreadableBody(f"Expected Content-Encoding gzip or none, found {encoding!r}.")
+    reader = zlib.decompressobj(wbits=31)
+    try:
+        plain = reader.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise UnreadableBody(f"Expected a body in gzip, as Content-Encoding says: {error}.") from error
+    if len(plain) > limit:
+        raise TooLarge(f"Expected a body of at most {limit} bytes once unpacked, found more.")
+    if not reader.eof:
+        raise UnreadableBody("Expected a body in gzip, as Content-Encoding says, found one that is cut off.")
+    return plain
 
 
 async def respond(

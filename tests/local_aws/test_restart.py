@@ -12,29 +12,10 @@ from botocore import UNSIGNED
 
 from tests.support.local_aws import Running, descendants, start
 from tests.support.local_aws_requests import ROLE, automl_request, table, until
+from tests.support.processes import gone
 
 pytestmark = pytest.mark.local_aws
 BUCKET = "tests"
-
-
-def alive(processes: set[int]) -> set[int]:
-    """Those that still run (a zombie does not)."""
-    running = set()
-    for process in processes:
-        try:
-            if (Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]) != "Z":
-                running.add(process)
-        except FileNotFoundError:
-            continue
-    return running
-
-
-def gone(processes: set[int]) -> bool:
-    """Whether all of them end within a few seconds."""
-    deadline = time.monotonic() + 5
-    while alive(processes) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not alive(processes)
 
 
 def long_job(aws: Running, name: str) -> None:
@@ -173,6 +154,11 @@ def test_a_state_that_is_no_database_is_refused_in_words(tmp_path: Path) -> None
 def test_a_port_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="expected a port from 0 to 65535, found '70000'"):
         start(tmp_path, 70000)
+
+
+def test_a_job_memory_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="expected a whole number of megabytes, 64 or more, found 'much'"):
+        start(tmp_path, None, "--job-memory", "much")
 
 
 def test_another_s3_server_can_stand_in(aws: Running, tmp_path: Path) -> None:

@@ -32,6 +32,20 @@ class Running:
             answer: dict[str, Any] = json.load(response)
         return answer
 
+    def control(self, **settings: Any) -> dict[str, Any]:
+        """Make things go wrong by ``/_control`` (see include/local_aws/faults), or nothing any more; what it tells."""
+        return self._control("PUT" if settings else "DELETE", json.dumps(settings).encode())
+
+    def controlled(self) -> dict[str, Any]:
+        """The settings of ``/_control``, calls by service and operation since they were made, and hits by fault."""
+        return self._control("GET", None)
+
+    def _control(self, method: str, body: bytes | None) -> dict[str, Any]:
+        request = urllib.request.Request(f"{self.url}/_control", data=body, method=method)  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310 - loopback
+            answer: dict[str, Any] = json.load(response)
+        return answer
+
     def stop(self) -> None:
         """End it as a user would, and wait."""
         for client in self.clients.values():

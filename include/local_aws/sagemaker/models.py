@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.local_aws.images import UnknownImage, find
+from include.local_aws.packages import containers as packages
 from include.local_aws.s3.client import S3InputError
 from include.local_aws.sagemaker import lists, names, tags
 from include.local_aws.sagemaker.call import Call
@@ -11,8 +12,9 @@ from include.local_aws.store import AlreadyExists, DoesNotExist, Record
 from include.local_aws.wire.errors import ValidationException, not_implemented
 
 MAX_CONTAINERS = 15
-_UNSUPPORTED = ("ModelPackageName", "ModelDataSource", "ImageConfig", "MultiModelConfig", "InferenceSpecificationName",
-                "AdditionalModelDataSources")  # fmt: skip
+_RESOLVED = "resolved"
+"""The containers of a model that was made of a package, which may be changed or deleted since."""
+_UNSUPPORTED = ("ModelDataSource", "ImageConfig", "MultiModelConfig", "AdditionalModelDataSources")
 
 
 def create(call: Call) -> dict[str, Any]:
@@ -21,11 +23,14 @@ def create(call: Call) -> dict[str, Any]:
     containers = _containers(given)
     if given.get("InferenceExecutionConfig", {}).get("Mode", "Serial") != "Serial":
         raise not_implemented("InferenceExecutionConfig.Mode Direct of CreateModel")
-    for container in containers:
-        _check(call, container, several=len(containers) > 1)
+    resolved = _resolved(call, containers)
+    for container in resolved:
+        _check(call, container, several=len(resolved) > 1)
     name = given["ModelName"]
     arn = names.arn("model", call.region, name)
     body = {key: value for key, value in given.items() if key != "Tags"}
+    if resolved != containers:
+        body[_RESOLVED] = resolved
     try:
         call.store.insert("model", call.region, name, "", body, tags=(arn, tags.checked(call.tags())))
     except AlreadyExists as error:
@@ -43,6 +48,21 @@ def _containers(given: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return containers
 
 
+def _resolved(call: Call, containers: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The containers, with those of its package in the place of each that names one."""
+    found: list[Mapping[str, Any]] = []
+    for container in containers:
+        if "ModelPackageName" in container:
+            found.extend(packages.resolved(call, container))
+        elif "InferenceSpecificationName" in container:
+            raise ValidationException("InferenceSpecificationName can only be given with a ModelPackageName.")
+        else:
+            found.append(container)
+    if len(found) > MAX_CONTAINERS:
+        raise ValidationException(f"A model has at most {MAX_CONTAINERS} containers, found {len(found)}.")
+    return found
+
+
 def _check(call: Call, container: Mapping[str, Any], *, several: bool) -> None:
     for member in _UNSUPPORTED:
         if member in container:
@@ -56,7 +76,7 @@ def _check(call: Call, container: Mapping[str, Any], *, several: bool) -> None:
     try:
         find(container["Image"])
     except UnknownImage as error:
-        raise ValidationException(f"Requested image {container['Image']} not found. {error}") from error
+        raise names.image_refused(container["Image"], "of CreateModel", error) from error
     if "ModelDataUrl" in container:
         url = container["ModelDataUrl"]
         try:
@@ -80,7 +100,7 @@ def get(call: Call, name: str) -> Record:
 
 def containers_of(record: Record) -> list[Mapping[str, Any]]:
     """A model's containers in the order in which requests pass through them."""
-    return list(record.body.get("Containers") or [record.body["PrimaryContainer"]])
+    return list(record.body.get(_RESOLVED) or record.body.get("Containers") or [record.body["PrimaryContainer"]])
 
 
 def describe(call: Call) -> dict[str, Any]:
@@ -88,7 +108,7 @@ def describe(call: Call) -> dict[str, Any]:
     record = get(call, call.input["ModelName"])
     return {
         "EnableNetworkIsolation": False,
-        **record.body,
+        **{key: value for key, value in record.body.items() if key != _RESOLVED},
         "ModelArn": names.arn("model", call.region, record.name),
         "CreationTime": record.created,
     }

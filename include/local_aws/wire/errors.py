@@ -5,8 +5,10 @@
     AwsError                      code and HTTP status
     ├── ValidationException       the request breaks a rule (400)
     ├── SerializationException    the request isn't readable as this operation's input (400)
+    ├── UnknownOperation          AWS has no such operation (400)
     ├── ResourceInUse             a job of that name exists (400)
     ├── ResourceNotFound          no such resource (400)
+    ├── Conflict                  the resource is in a state that forbids it (400)
     ├── ResourceLimitExceeded     more than the service takes (400)
     ├── NotImplementedHere        AWS does it, the embedded AWS does not (501, which boto3 does not retry)
     └── InternalFailure           the embedded AWS's own fault (500)
@@ -38,6 +40,13 @@ class SerializationException(AwsError):
     status = 400
 
 
+class UnknownOperation(AwsError):
+    """AWS itself has no such operation."""
+
+    code = "UnknownOperationException"
+    status = 400
+
+
 class ResourceInUse(AwsError):
     """A job of that name exists; SageMaker never frees a job's name."""
 
@@ -49,6 +58,13 @@ class ResourceNotFound(AwsError):
     """There is no such resource."""
 
     code = "ResourceNotFound"
+    status = 400
+
+
+class Conflict(AwsError):
+    """The resource's state, or what belongs to it, forbids the operation."""
+
+    code = "ConflictException"
     status = 400
 
 

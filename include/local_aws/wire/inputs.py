@@ -9,7 +9,7 @@ anyone.
 import base64
 import binascii
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,11 +30,23 @@ def read(shape: StructureShape | None, document: Json) -> dict[str, Any]:
         return {}
     violations: list[str] = []
     value = _read(shape, document, "", violations)
+    _refuse(violations)
+    assert isinstance(value, dict)
+    return value
+
+
+def read_some(shape: StructureShape, document: Mapping[str, Json]) -> dict[str, Any]:
+    """The members that are in the document, whichever may be missing; raises as `read` does."""
+    violations: list[str] = []
+    result = {name: _read(shape.members[name], value, _below("", name), violations) for name, value in document.items()}
+    _refuse(violations)
+    return result
+
+
+def _refuse(violations: list[str]) -> None:
     if violations:
         noun = "error" if len(violations) == 1 else "errors"
         raise ValidationException(f"{len(violations)} validation {noun} detected: {'; '.join(violations)}")
-    assert isinstance(value, dict)
-    return value
 
 
 def _read(shape: Shape, value: Json, path: str, violations: list[str]) -> Any:
@@ -91,17 +103,33 @@ def _list(shape: ListShape, value: Json, path: str, violations: list[str]) -> li
     if not isinstance(value, list):
         raise _mismatch(path, "a list", value)
     _bounds(shape, len(value), value, path, violations, "length")
-    return [_read(shape.member, each, f"{path}.{n}.member", violations) for n, each in enumerate(value, start=1)]
+    inner: list[str] = []
+    result = [_read(shape.member, each, f"{path}.{n}.member", inner) for n, each in enumerate(value, start=1)]
+    _within(shape.member, inner, value, path, "Member must satisfy constraint", violations)
+    return result
 
 
 def _map(shape: MapShape, value: Json, path: str, violations: list[str]) -> dict[Any, Any]:
     if not isinstance(value, dict):
         raise _mismatch(path, "an object", value)
     _bounds(shape, len(value), value, path, violations, "length")
-    return {
-        _read(shape.key, key, f"{path}.key", violations): _read(shape.value, each, f"{path}.{key}.member", violations)
+    of_keys: list[str] = []
+    of_values: list[str] = []
+    result = {
+        _read(shape.key, key, f"{path}.key", of_keys): _read(shape.value, each, f"{path}.{key}.member", of_values)
         for key, each in value.items()
     }
+    _within(shape.key, of_keys, value, path, "Map keys must satisfy constraint", violations)
+    _within(shape.value, of_values, value, path, "Map value must satisfy constraint", violations)
+    return result
+
+
+def _within(shape: Shape, inner: list[str], value: Json, path: str, words: str, violations: list[str]) -> None:
+    """AWS shows the whole list or map and every constraint of its members, where these are no structures."""
+    if isinstance(shape, StructureShape | ListShape | MapShape):
+        violations += inner
+    elif inner:
+        _violated(shape, value, path, f"{words}: [{', '.join(_constraints(shape))}]", violations)
 
 
 def _string(value: Json, path: str) -> str:
@@ -169,20 +197,53 @@ def _constrain(shape: Shape, value: Any, path: str, violations: list[str]) -> No
         _bounds(shape, len(value), value, path, violations, "length")
         pattern = shape.metadata.get("pattern")
         if pattern is not None and compiled(pattern).fullmatch(value) is None:
-            _violated(value, path, f"Member must satisfy regular expression pattern: {pattern}", violations)
+            _violated(shape, value, path, _PATTERN.format(pattern), violations)
         if isinstance(shape, StringShape) and shape.enum and value not in shape.enum:
-            _violated(value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]", violations)
+            _violated(shape, value, path, _ENUM.format(", ".join(shape.enum)), violations)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         _bounds(shape, value, value, path, violations, "value")
+
+
+_LEAST = "Member must have {} greater than or equal to {}"
+_MOST = "Member must have {} less than or equal to {}"
+_PATTERN = "Member must satisfy regular expression pattern: {}"
+_ENUM = "Member must satisfy enum value set: [{}]"
 
 
 def _bounds(shape: Shape, size: float, value: Json, path: str, violations: list[str], what: str) -> None:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and size < low:
-        _violated(value, path, f"Member must have {what} greater than or equal to {low}", violations)
+        _violated(shape, value, path, _LEAST.format(what, low), violations)
     if high is not None and size > high:
-        _violated(value, path, f"Member must have {what} less than or equal to {high}", violations)
+        _violated(shape, value, path, _MOST.format(what, high), violations)
 
 
-def _violated(value: Json, path: str, constraint: str, violations: list[str]) -> None:
-    violations.append(f"Value '{value}' at '{path}' failed to satisfy constraint: {constraint}")
+def _constraints(shape: Shape) -> list[str]:
+    """Every constraint of a shape that is no structure, in AWS's order."""
+    what = "length" if isinstance(shape, StringShape) else "value"
+    found = []
+    if "max" in shape.metadata:
+        found.append(_MOST.format(what, shape.metadata["max"]))
+    if "min" in shape.metadata:
+        found.append(_LEAST.format(what, shape.metadata["min"]))
+    if "pattern" in shape.metadata:
+        found.append(_PATTERN.format(shape.metadata["pattern"]))
+    if isinstance(shape, StringShape) and shape.enum:
+        found.append(_ENUM.format(", ".join(shape.enum)))
+    return found
+
+
+def _violated(shape: Shape, value: Json, path: str, constraint: str, violations: list[str]) -> None:
+    shown = "" if shape.metadata.get("sensitive") else f" '{_shown(value)}'"
+    violations.append(f"Value{shown} at '{path}' failed to satisfy constraint: {constraint}")
+
+
+def _shown(value: Json) -> str:
+    """A value as AWS's messages show it, which is as Java does."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}={_shown(each)}' for key, each in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(_shown(each) for each in value)}]"
+    if isinstance(value, bool) or value is None:
+        return str(value).lower() if value is not None else "null"
+    return str(value)

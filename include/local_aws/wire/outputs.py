@@ -1,16 +1,24 @@
 """Writing an answer, checked against the service model first.
 
-An answer with an unknown member or without a required one would be the embedded AWS's own mistake, and would teach its
-callers something that AWS does not do: it becomes an InternalFailure that names the member.
+An answer with an unknown member, without a required one, or with a value that the model does not allow would be the
+embedded AWS's own mistake, and would teach its callers something that AWS does not do: it becomes an InternalFailure
+that names the member. Only sentences that grew too long (a failure's reason) are cut to what the model allows, as AWS
+cuts them.
 """
 
 import base64
+import math
 from datetime import datetime
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
 from include.local_aws.wire.errors import InternalFailure
+from include.local_aws.wire.patterns import compiled
+
+_SENTENCES = ("Reason", "Message")
+"""Shapes that hold a sentence for people end so: FailureReason, ExitMessage, StatusMessage."""
+_CUT = " …"
 
 
 def write(shape: StructureShape | None, value: dict[str, Any] | None) -> dict[str, Any]:
@@ -33,10 +41,15 @@ def _write(shape: Shape, value: Any, path: str) -> Any:
             return _structure(shape, value, path)
         case ListShape():
             _expect(isinstance(value, list | tuple), path, "a list", value)
+            _within(shape, len(value), path, "entries")
             return [_write(shape.member, each, f"{path}[{n}]") for n, each in enumerate(value)]
         case MapShape():
             _expect(isinstance(value, dict), path, "a mapping", value)
-            return {key: _write(shape.value, each, f"{path}[{key!r}]") for key, each in value.items()}
+            _within(shape, len(value), path, "entries")
+            return {
+                _write(shape.key, key, f"{path} (key)"): _write(shape.value, each, f"{path}[{key!r}]")
+                for key, each in value.items()
+            }
         case _:
             return _scalar(shape, value, path)
 
@@ -60,14 +73,15 @@ def _scalar(shape: Shape, value: Any, path: str) -> Any:
             return value.timestamp() if isinstance(value, datetime) else value
         case "string":
             _expect(isinstance(value, str), path, "a string", value)
-            if isinstance(shape, StringShape) and shape.enum:
-                _expect(value in shape.enum, path, f"one of {shape.enum}", value)
-            return value
+            return _string(shape, value, path)
         case "integer" | "long":
             _expect(isinstance(value, int) and not isinstance(value, bool), path, "a whole number", value)
+            _within(shape, value, path, "as its value")
             return value
         case "float" | "double":
             _expect(isinstance(value, int | float) and not isinstance(value, bool), path, "a number", value)
+            _expect(math.isfinite(value), path, "a finite number, as JSON has no other", value)
+            _within(shape, value, path, "as its value")
             return float(value)
         case "boolean":
             _expect(isinstance(value, bool), path, "a boolean", value)
@@ -77,6 +91,23 @@ def _scalar(shape: Shape, value: Any, path: str) -> Any:
             return base64.b64encode(value).decode()
         case other:
             raise InternalFailure(f"The embedded AWS can't write a value of type {other} at {path}.")
+
+
+def _string(shape: Shape, value: str, path: str) -> str:
+    if isinstance(shape, StringShape) and shape.enum:
+        _expect(value in shape.enum, path, f"one of {shape.enum}", value)
+    most = shape.metadata.get("max")
+    if most is not None and len(value) > most and shape.name.endswith(_SENTENCES):
+        value = value[: most - len(_CUT)] + _CUT
+    _within(shape, len(value), path, "characters")
+    if pattern := shape.metadata.get("pattern"):
+        _expect(compiled(pattern).fullmatch(value) is not None, path, f"what fits {pattern}", value)
+    return value
+
+
+def _within(shape: Shape, size: float, path: str, what: str) -> None:
+    least, most = shape.metadata.get("min", -math.inf), shape.metadata.get("max", math.inf)
+    _expect(least <= size <= most, path, f"{least} to {most} {what}", size)
 
 
 def _expect(fits: bool, path: str, expected: str, value: Any) -> None:

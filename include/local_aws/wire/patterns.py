@@ -1,8 +1,9 @@
 r"""The service model's regular expressions, which are Java's, as Python's.
 
-Nine of the model's 252 use what `re` lacks: ``\p{…}`` classes and surrogate pairs. Each is translated by hand below
-(categories by their nearest Python classes: ``\w`` is letters, digits and the underscore of any script). Two of them
-end in ``${1,128}``, a slip of the model's authors: the length is in the shape's min and max as well, so it is dropped.
+Nine of SageMaker's 252 and two of its runtime's use what `re` lacks: ``\p{…}`` classes, surrogate pairs and ``\z``.
+Each is translated by hand below (categories by their nearest Python classes: ``\w`` is letters, digits and the
+underscore of any script). Two of them end in ``${1,128}``, a slip of the model's authors: the length is in the shape's
+min and max as well, so it is dropped.
 """
 
 import re
@@ -20,6 +21,8 @@ TRANSLATIONS = {
     r"([\p{L}\p{Z}\p{N}_.:\/=+\-@]*)${1,256}": rf"[\w{_SPACES}.:/=+\-@]*",
     r"([\p{L}\p{Z}\p{N}_.:/=+\-]*)": rf"[\w{_SPACES}.:/=+\-]*",
     r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)": rf"[\w{_SPACES}.:/=+\-@]*",
+    r"\p{ASCII}*": r"[\x00-\x7f]*",
+    r"\A\S[\p{Print}]*\z": r"[^\s][\x20-\x7e]*",
     r"arn:[\p{Alnum}\-]+:lambda:[\p{Alnum}\-]+:[0-9]{12}:function:.*": (
         r"arn:[A-Za-z0-9\-]+:lambda:[A-Za-z0-9\-]+:[0-9]{12}:function:.*"
     ),

@@ -35,7 +35,7 @@ def test_bad_requests_are_refused_by_the_server_itself(unchecked: Any) -> None:
     assert "Value null at 'roleArn'" in message
 
 
-@pytest.mark.parametrize("operation", ["create_hyper_parameter_tuning_job", "create_domain", "list_pipelines"])
+@pytest.mark.parametrize("operation", ["create_domain", "list_hubs", "search"])
 def test_an_operation_that_is_not_here_is_refused_by_name_and_not_retried(unchecked: Any, operation: str) -> None:
     code, message, status = refusal(getattr(unchecked, operation))
     name = unchecked.meta.method_to_api_mapping[operation]
@@ -89,6 +89,16 @@ def test_a_web_page_of_another_site_is_refused_whatever_it_asks_for(aws: Running
             "ValidationException",
             "requested job with name: none",
         ),
+        ("stop_processing_job", {"ProcessingJobName": "none"}, "ValidationException", "job with name: none"),
+        ("describe_training_job", {"TrainingJobName": "none"}, "ValidationException", "Requested resource not found."),
+        ("stop_training_job", {"TrainingJobName": "none"}, "ValidationException", "Requested resource not found."),
+        (
+            "describe_hyper_parameter_tuning_job",
+            {"HyperParameterTuningJobName": "none"},
+            "ResourceNotFound",
+            "can't find a tuning job called none. Type another name.",
+        ),
+        ("list_candidates_for_auto_ml_job", {"AutoMLJobName": "none"}, "ResourceNotFound", "job called none."),
         ("list_tags", {"ResourceArn": f"{ARN}:model/none"}, "ValidationException", f'resource "{ARN}:model/none".'),
     ],
 )

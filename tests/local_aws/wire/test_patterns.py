@@ -2,22 +2,26 @@
 
 import pytest
 
+from include.local_aws.wire import rest
 from include.local_aws.wire.model import service
 from include.local_aws.wire.patterns import TRANSLATIONS, compiled
 
 
+def patterns_of_the_model() -> set[str]:
+    model, runtime = service(), rest.operation("InvokeEndpoint").input_shape.members.values()
+    shapes = [*(model.shape_for(name) for name in model.shape_names), *runtime]
+    return {each.metadata["pattern"] for each in shapes if "pattern" in each.metadata}
+
+
 def test_every_pattern_of_the_service_model_compiles() -> None:
-    model = service()
-    patterns = {model.shape_for(name).metadata.get("pattern") for name in model.shape_names} - {None}
+    patterns = patterns_of_the_model()
     assert len(patterns) > 200
     for pattern in patterns:
         compiled(pattern)
 
 
 def test_every_translation_is_of_a_pattern_that_the_model_still_has() -> None:
-    model = service()
-    patterns = {model.shape_for(name).metadata.get("pattern") for name in model.shape_names}
-    assert set(TRANSLATIONS) <= patterns
+    assert set(TRANSLATIONS) <= patterns_of_the_model()
 
 
 @pytest.mark.parametrize(
