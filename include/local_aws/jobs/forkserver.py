@@ -13,8 +13,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from include.local_aws.children import end, kill_group, launch
+from include.local_aws.jobs.memory import default_limit
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +38,32 @@ class Process:
 
     pid: int = 0
     exit_code: int | None = None
+    ran: float | None = None
+    """Seconds that the function itself took; None where the process did not live to tell."""
+    peak: int = 0
+    """Bytes of its largest resident size, what it shares with the fork server included; 0 if it got lost."""
     started: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
+    _news: threading.Event = field(default_factory=threading.Event)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Whether it is over within `timeout` seconds."""
         return self.ended.wait(timeout)
+
+    def wait_or_wake(self, timeout: float) -> bool:
+        """As `wait`, and back at once when `wake` is called, for the one thread that watches this process."""
+        self._news.wait(timeout)
+        return self.ended.is_set()
+
+    def wake(self) -> None:
+        """Let `wait_or_wake` return now, whatever the reason is."""
+        self._news.set()
+
+    def over(self) -> None:
+        """It has ended, or was lost."""
+        self.started.set()
+        self.ended.set()
+        self._news.set()
 
     def stop(self) -> None:
         """SIGTERM to its process group, SIGKILL after `KILL_AFTER_SECONDS`, and wait."""
@@ -61,8 +83,15 @@ class Process:
 class ForkServer:
     """The warm process; started again whenever it ends by itself."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self, directory: Path, environment: Mapping[str, str] | None = None, *, job_memory: int | None = None
+    ) -> None:
+        """`environment` are variables that all its processes have beside those of this one. `job_memory` is how many
+        bytes each may allocate, and those of one job together; None is an equal part of the machine's.
+        """
+        self.job_memory = job_memory or default_limit(os.cpu_count() or 1)
         self._directory = directory
+        self._environment = dict(environment or {})
         self._lock = threading.Lock()
         self._running: dict[int, Process] = {}
         self._next = 0
@@ -81,6 +110,11 @@ class ForkServer:
     def pid(self) -> int | None:
         """The fork server's own process id, for the health page."""
         return self._process.pid if self._process else None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that all its processes have beside those of this one."""
+        return dict(self._environment)
 
     def begin(self) -> None:
         """Start warming up, without waiting."""
@@ -101,9 +135,11 @@ class ForkServer:
         cwd: Path,
         log_file: Path,
         environment: Mapping[str, str] | None = None,
+        nice: int = 0,
     ) -> Process:
         """Start ``module:function`` with string arguments in a process of its own, in a session of its own.
 
+        `nice` is how far it stands back for others when the cores are busy (0 to 19).
         Waits for the fork server to be warm. Raises `ForkServerDown` where it is not, for a minute.
         """
         if not self._warm.wait(60):
@@ -120,6 +156,8 @@ class ForkServer:
                 "cwd": str(cwd),
                 "log": str(log_file),
                 "environment": dict(environment or {}),
+                "memory": self.job_memory,
+                "nice": nice,
             }
             try:
                 assert self._connection is not None
@@ -138,7 +176,7 @@ class ForkServer:
                 self._process = launch(
                     [sys.executable, "-m", "include.local_aws.jobs.zygote", str(theirs.fileno())],
                     cwd=Path(__file__).parents[3],
-                    environment={**os.environ, **_THREADS, "PYTHONUNBUFFERED": "1"},
+                    environment={**os.environ, **self._environment, **_THREADS, "PYTHONUNBUFFERED": "1"},
                     log=self._directory / "zygote.log",
                     pass_fds=[theirs.fileno()],
                 )
@@ -164,7 +202,7 @@ class ForkServer:
             for line in lines:
                 self._hear(json.loads(line))
 
-    def _hear(self, message: Mapping[str, int]) -> None:
+    def _hear(self, message: Mapping[str, Any]) -> None:
         if "ready" in message:
             self._warm.set()
             return
@@ -179,7 +217,8 @@ class ForkServer:
             # A child that started its own children and did not wait for them leaves none behind.
             kill_group(process.pid)
             process.exit_code = message["exit"]
-            process.ended.set()
+            process.ran, process.peak = message["ran"], message["peak"]
+            process.over()
 
     def _lost(self) -> None:
         """The fork server is gone: its children were killed by the kernel, theirs are killed here."""
@@ -191,5 +230,4 @@ class ForkServer:
             if process.pid:
                 with contextlib.suppress(PermissionError):
                     kill_group(process.pid)
-            process.started.set()
-            process.ended.set()
+            process.over()

@@ -1,8 +1,10 @@
 """The fork server: a process that has imported the heavy libraries once and forks whenever a job is to start.
 
 Run as ``python -m include.local_aws.jobs.zygote FD`` with one end of a stream socket pair. The front writes one JSON
-object a line ``{"id", "target", "arguments", "cwd", "log", "environment"}``; this process answers ``{"ready": true}``
-when it is warm, then ``{"id", "pid"}`` and ``{"id", "exit"}`` for each child (a negative exit is the signal's number).
+object a line ``{"id", "target", "arguments", "cwd", "log", "environment", "memory", "nice"}``; this process answers
+``{"ready": true}`` when it is warm, then for each child ``{"id", "pid"}`` and ``{"id", "exit", "ran", "peak"}``: the
+exit status (a negative one is the signal's number), seconds in the function (null where it was killed or became another
+program) and bytes of its largest resident size.
 When the socket closes, it kills every process group that it started, and ends: nothing outlives the front.
 
 It is single-threaded and never computes, because a fork copies only the thread that forks: a library's thread pool
@@ -14,12 +16,16 @@ import gc
 import importlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
+import struct
 import sys
 import tempfile
+import time
 import traceback
+from pathlib import Path
 from typing import Any, NoReturn
 
 from include.local_aws.children import die_with_parent, kill_group, outlive_parent
@@ -34,9 +40,21 @@ PRELOADED = (
     "include.local_aws.images.autopilot.search",
     "include.local_aws.images.autopilot.serving",
     "include.local_aws.transform.worker",
+    "include.local_aws.training.worker",
+    "include.local_aws.images.xgboost.serving",
+    "include.local_aws.images.linear_learner.serving",
+    "include.local_aws.images.linear_learner.training",
+    "include.local_aws.images.mlp.serving",
+    "include.local_aws.images.mlp.training",
+    "include.local_aws.processing.worker",
+    "include.local_aws.scripting.serving",
+    "include.local_aws.scripting.training",
     "include.local_aws.hosting.process",
 )
 """What jobs and serving containers need and is slow to import."""
+
+
+_TIME = struct.Struct("d")
 
 
 def main(descriptor: int) -> None:
@@ -63,7 +81,8 @@ def _serve(connection: socket.socket) -> None:
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    children: dict[int, int] = {}
+    children: dict[int, tuple[int, int]] = {}
+    """Each child's request, and where it tells how long it ran."""
     pending = b""
     while True:
         readable, _, _ = select.select([connection.fileno(), wake_read], [], [])
@@ -79,21 +98,37 @@ def _serve(connection: socket.socket) -> None:
             *lines, pending = (pending + received).split(b"\n")
             for line in lines:
                 request = json.loads(line)
+                told, telling = os.pipe()
                 pid = os.fork()
                 if pid == 0:
                     connection.close()
-                    _child(request)
-                children[pid] = request["id"]
+                    _child(request, telling)
+                os.close(telling)
+                children[pid] = (request["id"], told)
                 _send(connection, {"id": request["id"], "pid": pid})
 
 
-def _reap(connection: socket.socket, children: dict[int, int]) -> None:
+def _reap(connection: socket.socket, children: dict[int, tuple[int, int]]) -> None:
     while children:
-        pid, status = os.waitpid(-1, os.WNOHANG)
+        pid, status, used = os.wait4(-1, os.WNOHANG)
         if pid == 0:
             return
         if pid in children:
-            _send(connection, {"id": children.pop(pid), "exit": os.waitstatus_to_exitcode(status)})
+            number, told = children.pop(pid)
+            ran = _told(told)
+            exit_code = os.waitstatus_to_exitcode(status)
+            _send(connection, {"id": number, "exit": exit_code, "ran": ran, "peak": used.ru_maxrss * 1024})
+
+
+def _told(descriptor: int) -> float | None:
+    os.set_blocking(descriptor, False)  # a grandchild may still hold the other end
+    try:
+        said = os.read(descriptor, _TIME.size)
+    except BlockingIOError:
+        return None
+    finally:
+        os.close(descriptor)
+    return float(_TIME.unpack(said)[0]) if len(said) == _TIME.size else None
 
 
 def _send(connection: socket.socket, message: dict[str, Any]) -> None:
@@ -102,9 +137,10 @@ def _send(connection: socket.socket, message: dict[str, Any]) -> None:
         connection.sendall(json.dumps(message).encode() + b"\n")
 
 
-def _child(request: dict[str, Any]) -> NoReturn:
+def _child(request: dict[str, Any], telling: int) -> NoReturn:
     """Become the job: own session, own log, own directory; never returns into the fork server's code."""
     code = 1
+    began = time.monotonic()
     try:
         parent = os.getppid()
         os.setsid()
@@ -118,6 +154,8 @@ def _child(request: dict[str, Any]) -> NoReturn:
         os.environ.update(request["environment"])
         tempfile.tempdir = None  # what the fork server found before it forked is not this job's TMPDIR
         gc.unfreeze()
+        _bound(request["memory"], request["nice"])
+        began = time.monotonic()
         module, _, function = request["target"].partition(":")
         getattr(importlib.import_module(module), function)(*request["arguments"])
         code = 0
@@ -129,7 +167,21 @@ def _child(request: dict[str, Any]) -> NoReturn:
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
             sys.stderr.flush()
+        with contextlib.suppress(OSError):  # the fork server may be gone
+            os.write(telling, _TIME.pack(time.monotonic() - began))
         os._exit(code)
+
+
+def _bound(memory: int | None, nice: int) -> None:
+    """No more memory than that above what was inherited; where the kernel runs out, it takes jobs first."""
+    os.nice(nice)
+    if memory is None or sys.platform != "linux":
+        return
+    inherited = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = inherited + memory
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+    Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def _redirect(log: str) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from include.local_aws.jobs.forkserver import ForkServer
+from include.local_aws.jobs.forkserver import ForkServer, Process
 from include.local_aws.jobs.logs import Logs, Stream
-from include.local_aws.jobs.runner import Job, Runner, Slots
+from include.local_aws.jobs.runner import Job, JobFailed, Runner, check_exit
+from include.local_aws.jobs.slots import Slots
 from include.local_aws.s3.client import S3Files
 from include.local_aws.sagemaker.call import Services
 from include.local_aws.store import Store
@@ -47,6 +48,22 @@ def test_one_who_gives_up_takes_no_place() -> None:
     assert not slots.take(cancelled)
     slots.give_back()
     assert slots.take(threading.Event())
+
+
+def test_one_who_gives_up_while_waiting_is_told_at_once_and_the_next_one_moves_up() -> None:
+    slots = Slots(1)
+    assert slots.take(threading.Event())
+    cancelled = threading.Event()
+    answers: queue.Queue[tuple[str, bool]] = queue.Queue()
+    for name, event in (("first", cancelled), ("second", threading.Event())):
+        threading.Thread(target=lambda n=name, e=event: answers.put((n, slots.take(e)))).start()
+        while len(slots._waiting) < (1 if name == "first" else 2):
+            pass
+    cancelled.set()
+    slots.wake()
+    assert answers.get(timeout=10) == ("first", False)
+    slots.give_back()
+    assert answers.get(timeout=10) == ("second", True)
 
 
 class ScriptJob(Job):
@@ -175,3 +192,73 @@ def test_a_job_that_waits_for_a_core_can_be_stopped_and_never_runs(services: Ser
     for job in running:
         runner.stop("script", "here", job.name)
         assert job.ended.get(timeout=30) == "stopped"
+
+
+@pytest.mark.local_aws
+def test_a_stop_that_comes_between_the_record_and_the_start_is_not_lost(services: Services) -> None:
+    job = ScriptJob(services, "at-once", "print('never')")
+    runner = Runner(services)
+    services.store.insert("script", "here", "at-once", "Stopping", {})
+    runner.stop("script", "here", "at-once")  # as StopTransformJob does: the record first, then this, too early
+    runner.start(job)
+    assert job.ended.get(timeout=30) == "stopped"
+    assert not job.root.exists()
+
+
+HOARD = "hoard = [bytearray(1 << 20) for _ in range(400)]"
+TWO_HOARD = f"""
+import os, time
+os.fork()
+{HOARD.replace("400", "180")}
+time.sleep(600)
+"""
+
+
+@pytest.mark.local_aws
+@pytest.mark.parametrize(
+    ("name", "script"),
+    [
+        ("python", HOARD),
+        ("numpy", "import numpy; hoard = numpy.ones(50_000_000)"),
+        (
+            "told",
+            f"import pathlib, sys\ntry:\n    {HOARD}\nexcept MemoryError as error:\n"
+            "    pathlib.Path('output/failure').write_text(repr(error))\n    sys.exit(1)",
+        ),
+        ("two", TWO_HOARD),
+    ],
+)
+def test_a_job_that_wants_more_memory_than_it_may_have_fails_and_says_how_much_that_is(
+    services: Services, monkeypatch: pytest.MonkeyPatch, name: str, script: str
+) -> None:
+    monkeypatch.setattr(services.forks, "job_memory", 300 * 1024 * 1024)
+    job = ScriptJob(services, f"memory-{name}", script)
+    Runner(services).start(job)
+    ended = job.ended.get(timeout=30)
+    assert ended.startswith("failed: AlgorithmError: out of memory. A job may use 300 MB here"), ended
+
+
+@pytest.mark.local_aws
+def test_many_jobs_at_once_all_end_and_no_more_of_them_run_together_than_there_are_places(services: Services) -> None:
+    runner = Runner(services)
+    marks = services.directory / "marks"
+    marks.mkdir()
+    script = (
+        "import pathlib, time; mark = pathlib.Path({name!r}); mark.touch();"
+        "print(len(list(mark.parent.iterdir()))); time.sleep(0.02); mark.unlink()"
+    )
+    jobs = [ScriptJob(services, f"many-{n}", script.format(name=str(marks / str(n)))) for n in range(50)]
+    for job in jobs:
+        runner.start(job)
+    assert {job.ended.get(timeout=60) for job in jobs} == {"completed, timed_out=False"}
+    together = [int((job.root / "log.txt").read_text()) for job in jobs]
+    assert max(together) <= max(2, os.cpu_count() or 1)
+
+
+def test_a_kill_by_the_kernel_is_told_as_what_it_was(services: Services) -> None:
+    job = ScriptJob(services, "oom", "")
+    killed = Process(exit_code=-9)
+    with pytest.raises(JobFailed, match=r"out of memory\. The kernel killed the job's process \(signal 9\)"):
+        check_exit(job, killed, 1, by_kernel=True)
+    with pytest.raises(JobFailed, match=r"ended with signal 9 and left no reason"):
+        check_exit(job, killed, 1, by_kernel=False)
