@@ -1,25 +1,43 @@
 """The container images that the embedded AWS knows, one package each, found by image URI.
 
-An image package names what it stands for and how it serves a model::
+An image package names what it stands for and whatever of these it does::
 
     PATTERNS: tuple[str, ...]                      # regular expressions, full match on "repository:tag"
     def serve(model_dir: Path, environment: Mapping[str, str]) -> Container: ...
+    def train(root: Path) -> None: ...
+    def metric_definitions(request: Mapping[str, Any]) -> Sequence[tuple[str, str]]: ...
+    def check_training(request: Mapping[str, Any]) -> None: ...
 
 `model_dir` holds the extracted model.tar.gz; whatever is slow to load is loaded in `serve`, because the container's
-``/ping`` is healthy once it has returned. An image that nobody registered is an error by name, never a stand-in.
+``/ping`` is healthy once it has returned. `train` runs in a process of its own, `root` standing for ``/opt/ml``; it
+reads ``input/`` and writes ``model/``, prints what the log shall show, and raises `AlgorithmError` for what fails the
+job. An image that nobody registered is an error by name, never a stand-in.
 """
 
 import importlib
 import pkgutil
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 
 class BadRequest(ValueError):
     """What the caller sent can't be answered; the container replies HTTP 400 with this sentence."""
+
+
+class AlgorithmError(RuntimeError):
+    """A training fails for this reason, which becomes the job's FailureReason: ``AlgorithmError: <the sentence>``."""
+
+    code = "AlgorithmError"
+
+
+class ClientError(AlgorithmError):
+    """The request or the data are at fault: ``ClientError: <the sentence>``."""
+
+    code = "ClientError"
 
 
 class UnknownImage(LookupError):
@@ -45,6 +63,19 @@ class ImageModule(Protocol):
     def serve(self, model_dir: Path, environment: Mapping[str, str]) -> Container:
         """Load the model in `model_dir` and return its container."""
         ...
+
+
+@dataclass(frozen=True)
+class Training:
+    """What an image does for a training job, with nothing said where it needs nothing.
+
+    `metrics` answers name and regular expression of what its log tells (empty for a framework, whose metrics the
+    request defines); `check` raises `wire.errors.AwsError` for what CreateTrainingJob already refuses.
+    """
+
+    train: Callable[[Path], None]
+    metrics: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]]
+    check: Callable[[Mapping[str, Any]], None]
 
 
 _URI = re.compile(r"(?:[^/]+/)?(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?P<digest>@.+)?")
@@ -80,4 +111,17 @@ def find(image_uri: str) -> ImageModule:
     raise UnknownImage(
         f"The embedded AWS has no image {wanted!r} (asked for as {image_uri!r}). "
         f"It knows these repositories and tags: {patterns}."
+    )
+
+
+def training(image_uri: str) -> Training | None:
+    """What the image does for a training job, None where it trains nothing; raises `UnknownImage`."""
+    module = find(image_uri)
+    train = getattr(module, "train", None)
+    if train is None:
+        return None
+    return Training(
+        train,
+        getattr(module, "metric_definitions", lambda _request: ()),
+        getattr(module, "check_training", lambda _request: None),
     )

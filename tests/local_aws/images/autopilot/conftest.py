@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from include.local_aws.images.autopilot import search
+from include.local_aws.images.autopilot import layout, search
 from tests.local_aws.images.autopilot import jobs
 
 MODES = ("ENSEMBLING", "HYPERPARAMETER_TUNING")
@@ -28,3 +29,11 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
             search.run(root)
             roots[mode, problem] = root
     return roots
+
+
+@pytest.fixture
+def own_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data processors' modules of this test only: a training job has a process of its own, tests share one."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in [name for name in sys.modules if name.startswith(layout.MODULES)]:
+        monkeypatch.delitem(sys.modules, name)

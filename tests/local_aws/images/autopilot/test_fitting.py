@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 
+import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.ensemble import ExtraTreesRegressor
 
 from include.local_aws.images.autopilot import fitting
-from include.local_aws.images.autopilot.families import FAMILIES
+from include.local_aws.images.autopilot.families import FAMILIES, Fit
 from include.local_aws.images.autopilot.studies import Line, Planner
 from include.local_aws.images.autopilot.table import Rows
 
@@ -97,14 +100,41 @@ def test_a_bag_averages_a_model_for_each_fold() -> None:
         np.testing.assert_array_equal(fitted.predicted[split.held_out], model.predict(x[split.held_out]))
 
 
-@pytest.mark.parametrize("algorithm", ["lightgbm", "xgboost"])
-def test_boosting_stops_when_its_time_is_over(algorithm: str) -> None:
-    """With the rounds that it has by then: a model all the same."""
+@pytest.mark.parametrize("algorithm", ["lightgbm", "xgboost", "extra-trees", "randomforest", "nn-torch"])
+def test_what_grows_stops_when_its_time_is_over(algorithm: str) -> None:
+    """With the rounds, trees or epochs that it has by then: a model all the same, and a smaller one."""
     x, data = signal(2)
     splits = fitting.folds(data, 2, 5, seed=1)
     parameters = Planner([Line(algorithm, "ordinal")], seed=1).ask().parameters
-    before = time.monotonic()
-    fitted = fitting.fit(algorithm, parameters, x, data, splits, classes=2, categorical=(), seed=1, seconds=0)
-    assert time.monotonic() - before < 5
-    assert fitted.predicted.shape == (400, 2)
-    assert fitted.predicted.std() > 0
+
+    def fit(seconds: float) -> fitting.Fitted:
+        return fitting.fit(
+            algorithm, parameters, x, data, splits, classes=2, categorical=(), seed=1, seconds=seconds
+        )
+
+    short, long = fit(0), fit(60)
+    assert short.predicted.shape == (400, 2)
+    assert short.predicted.std() > 0
+    assert grown(short) < grown(long)
+
+
+def grown(fitted: fitting.Fitted) -> int:
+    """Trees or epochs of the first model."""
+    estimator = fitted.models[0].estimator
+    if isinstance(estimator, lightgbm.Booster):
+        return int(estimator.num_trees())
+    if isinstance(estimator, xgboost.Booster):
+        return int(estimator.num_boosted_rounds())
+    return len(estimator.estimators_) if hasattr(estimator, "estimators_") else int(estimator.n_iter_)
+
+
+def test_a_grown_forest_is_the_one_of_a_single_fit() -> None:
+    """Looking at the clock in between changes nothing."""
+    x, data = signal(0)
+    parameters = {"n_estimators": 60, "min_samples_leaf": 2, "max_features": 0.5}
+    nothing = np.zeros(0)
+    whole = ExtraTreesRegressor(bootstrap=True, oob_score=True, random_state=7, **parameters).fit(x, data.y)
+    fit = Fit(x, data.y, data.weight, x[:0], nothing, nothing, 0, (), 7, time.monotonic() + 60)
+    model = FAMILIES["extra-trees"].fit(fit, parameters)
+    np.testing.assert_array_equal(model.predict(x), whole.predict(x))
+    np.testing.assert_array_equal(model.estimator.oob_prediction_, whole.oob_prediction_)

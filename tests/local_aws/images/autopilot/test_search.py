@@ -19,7 +19,10 @@ import pandas as pd
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from include.local_aws.images.autopilot import search, trials
+from include.local_aws.images.autopilot import ensembling, families, features, search, table, trials
+from include.local_aws.images.autopilot.artifacts import Output
+from include.local_aws.images.autopilot.context import Context
+from include.local_aws.images.autopilot.spec import parse
 from tests.local_aws.images.autopilot import jobs
 from tests.local_aws.images.autopilot.conftest import MODES, PROBLEMS
 
@@ -211,13 +214,15 @@ def test_sample_weights_decide_what_is_learned(tmp_path: Path) -> None:
 
 
 def test_candidate_definitions_only_trains_nothing(tmp_path: Path) -> None:
-    """The notebooks are all it leaves."""
+    """It leaves the notebooks and what their code needs: the rows, the data processors' sources, the helper package."""
     root = jobs.write(tmp_path / "job", jobs.table("Regression"), GenerateCandidateDefinitionsOnly=True)
     search.run(root)
     assert not jobs.candidates(root)
+    assert not jobs.events(root, "step")
+    assert jobs.events(root, "resolved")[0]["mode"] == "HYPERPARAMETER_TUNING"
     assert jobs.events(root, "end")[0]["reason"] == "CandidateDefinitionsGenerated"
     written = [path for path in (root / "output" / "artifacts").rglob("*") if path.is_file()]
-    assert [path.suffix for path in written] == [".ipynb", ".ipynb"]
+    assert sorted({path.suffix for path in written}) == [".csv", ".ipynb", ".py"]
 
 
 def test_algorithms_asked_for_are_those_searched(tmp_path: Path) -> None:
@@ -263,8 +268,12 @@ def test_the_jobs_time_limit_ends_the_search_with_the_best_so_far(tmp_path: Path
     assert len(answers) == 10
 
 
-def test_a_fits_time_limit_cuts_it_off_and_the_search_goes_on(tmp_path: Path) -> None:
-    """The forest is too slow for two seconds, the linear model is quick."""
+def test_a_fits_time_limit_cuts_it_off_and_the_search_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forest that grows all its trees at once doesn't look at the clock in its two seconds; the linear model is
+    quick.
+    """
+    monkeypatch.setattr(families, "_TREES_AT_ONCE", 200)
+    monkeypatch.setattr(families, "_TREES_AT_ONCE_CELLS", 10**12)
     config = {"AlgorithmsConfig": [{"AutoMLAlgorithms": ["randomforest", "linear-learner"]}]}
     root = jobs.write(
         tmp_path / "job",
@@ -275,8 +284,8 @@ def test_a_fits_time_limit_cuts_it_off_and_the_search_goes_on(tmp_path: Path) ->
     )
     search.run(root)
     by_status = {name: candidate["CandidateStatus"] for name, candidate in jobs.candidates(root).items()}
-    assert by_status == {"RandomForest-BAG-L1-t1": "Failed", "LinearModel-BAG-L1-t2": "Completed"}
-    failed = jobs.candidates(root)["RandomForest-BAG-L1-t1"]
+    assert by_status == {"LinearModel-BAG-L1-t1": "Completed", "RandomForest-BAG-L1-t2": "Failed"}
+    failed = jobs.candidates(root)["RandomForest-BAG-L1-t2"]
     assert failed["FailureReason"] == "cut off after 2.0 s"
     assert jobs.events(root, "end")[0]["reason"] == "Completed"
 
@@ -306,6 +315,53 @@ def test_what_cannot_be_trained_on_is_a_failure_in_words(
         search.run(root)
     assert exit_.value.code == 1
     assert re.search(sentence, (root / "output" / "failure").read_text())
+
+
+def test_what_would_break_a_column_is_worked_around(tmp_path: Path) -> None:
+    """Infinite and huge numbers, columns without a value or with one, identifiers, many categories, a quoted name."""
+    random = np.random.default_rng(0)
+    frame = jobs.table("BinaryClassification")
+    target = frame.pop("y")
+    frame = frame.assign(
+        infinite=np.where(random.random(600) < 0.1, "inf", random.normal(size=600).round(2).astype(str)),
+        huge=np.where(random.random(600) < 0.1, "1e308", "1"),
+        empty="",
+        empty_or_one=np.where(random.random(600) < 0.5, "", "one"),
+        identifier=[f"row {number}" for number in range(600)],
+        many=random.choice([f"value {number}" for number in range(200)], 600),
+        **{'a "quoted", name\nof [two] lines': random.choice(["a,b", 'c"d'], 600)},
+    )
+    frame["y"] = target
+    root = jobs.write(
+        tmp_path / "job",
+        frame,
+        Mode="ENSEMBLING",
+        CompletionCriteria={"MaxCandidates": 11},
+        specification={"FeatureDataTypes": {"empty": "numeric", "identifier": "text", "category": "categorical"}},
+    )
+    search.run(root)
+    assert {candidate["CandidateStatus"] for candidate in jobs.candidates(root).values()} == {"Completed"}
+    strange = frame.head(4).copy()
+    for column in strange.columns:
+        strange[column] = ["", "never seen", "-inf", "1e999"]
+    answers = jobs.ask(jobs.chain(root, jobs.best(root)), jobs.rows_of(strange))
+    assert {label for (label,) in answers} <= {"yes", "no"}
+
+
+def test_a_thousand_columns_are_searched_within_bounded_features(tmp_path: Path) -> None:
+    """No recipe's width depends on the product of columns and categories."""
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(random.normal(size=(500, 500)).round(2)).add_prefix("n")
+    words = pd.DataFrame(random.choice([f"w{number}" for number in range(40)], (500, 500))).add_prefix("c")
+    frame = pd.concat([frame, words, (frame["n0"] + frame["n1"]).rename("y")], axis=1)
+    root = jobs.write(tmp_path / "job", frame)
+    spec = parse(jobs.job())
+    loaded = table.load(root, spec)
+    context = Context(spec, loaded, "ENSEMBLING", "MSE", ("lightgbm", "linear-learner"), 3, Output(root), 0.0)
+    lines = ensembling.lines(context)
+    assert {line.recipe for line in lines} == {"ordinal", "one-hot"}
+    for line in lines:
+        assert features.fit(line.recipe, loaded.schema, loaded.train.frame).width <= 500 + 3000
 
 
 def test_a_stop_ends_the_search_and_its_children_at_once(tmp_path: Path) -> None:

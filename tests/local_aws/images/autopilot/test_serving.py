@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from include.local_aws import images
-from include.local_aws.images.autopilot import recordio, serving
+from include.local_aws.images.autopilot import answers, recordio, serving
 from tests.local_aws.images.autopilot import jobs
 from tests.local_aws.images.autopilot.conftest import MODES
 
@@ -74,12 +74,12 @@ def test_features_travel_as_recordio_or_csv_alike(searched: Searched) -> None:
     root = searched["HYPERPARAMETER_TUNING", "Regression"]
     features, algorithm = jobs.chain(root, jobs.best(root))
     body = jobs.rows_of(jobs.table("Regression", rows=20, seed=8))
-    answers = set()
-    for accept in (None, serving.RECORDIO, "text/csv"):
+    told = set()
+    for accept in (None, answers.RECORDIO, "text/csv"):
         matrix, content_type = features.invoke(body, "text/csv", accept)
-        assert content_type == (accept or serving.RECORDIO)
-        answers.add(algorithm.invoke(matrix, content_type, None))
-    assert len(answers) == 1
+        assert content_type == (accept or answers.RECORDIO)
+        told.add(algorithm.invoke(matrix, content_type, None))
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -125,8 +125,8 @@ def test_a_key_that_a_container_cannot_give_keeps_it_from_coming_up(searched: Se
     """The sentence names the variable and what is supported."""
     root = searched["HYPERPARAMETER_TUNING", "BinaryClassification"]
     candidate = jobs.best(root)
-    candidate["InferenceContainers"][1]["Environment"]["SAGEMAKER_INFERENCE_OUTPUT"] = "labels"
-    with pytest.raises(serving.UnusableModel, match=r"SAGEMAKER_INFERENCE_OUTPUT names 'labels'.*predicted_label"):
+    candidate["InferenceContainers"][2]["Environment"]["SAGEMAKER_INFERENCE_OUTPUT"] = "colour"
+    with pytest.raises(answers.UnusableModel, match=r"SAGEMAKER_INFERENCE_OUTPUT names 'colour'.*predicted_label"):
         jobs.chain(root, candidate)
 
 
@@ -135,7 +135,7 @@ def test_a_chain_whose_variables_do_not_meet_is_refused(searched: Searched) -> N
     root = searched["HYPERPARAMETER_TUNING", "BinaryClassification"]
     candidate = jobs.best(root)
     candidate["InferenceContainers"][2]["Environment"]["SAGEMAKER_INFERENCE_OUTPUT"] = "probability"
-    with pytest.raises(serving.UnusableModel, match="asks for probability, which SAGEMAKER_INFERENCE_INPUT"):
+    with pytest.raises(answers.UnusableModel, match="asks for probability, which SAGEMAKER_INFERENCE_INPUT"):
         jobs.chain(root, candidate)
 
 
@@ -145,13 +145,13 @@ def test_the_algorithm_refuses_features_of_another_width(searched: Searched) -> 
     algorithm = jobs.chain(root, jobs.best(root))[1]
     body = recordio.encode(np.ones((1, 2), dtype=np.float32))
     with pytest.raises(images.BadRequest, match=r"Expected \d+ features a row, found 2"):
-        algorithm.invoke(body, serving.RECORDIO, None)
+        algorithm.invoke(body, answers.RECORDIO, None)
 
 
 def test_a_foreign_artifact_is_refused(tmp_path: Path) -> None:
     """It has no manifest, or one of another format."""
-    with pytest.raises(serving.UnusableModel, match=r"has no manifest\.json"):
+    with pytest.raises(answers.UnusableModel, match=r"has no manifest\.json"):
         serving.load(tmp_path, {})
     (tmp_path / "manifest.json").write_text('{"format": 99, "kind": "ensemble"}')
-    with pytest.raises(serving.UnusableModel, match="has format 99, expected 1"):
+    with pytest.raises(answers.UnusableModel, match="has format 99, expected 1"):
         serving.load(tmp_path, {})
