@@ -1,0 +1,1 @@
+"""Experiments, trials and trial components; every training, processing and transform job is a component by itself."""
