@@ -9,41 +9,25 @@ champion ─┼─ search_training                           ├─ evaluate ─
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from airflow.sdk import DAG
 
 from automl_retraining.core.config import Pipeline, load_pipelines
 from automl_retraining.operators.autopilot import AutopilotOperator
 from automl_retraining.operators.ending import champion_scored, ending
-from automl_retraining.operators.form import params, schedule, source_of
-from automl_retraining.operators.record import leave_reason
+from automl_retraining.operators.form import params
 from automl_retraining.operators.split import SplitOperator
+from automl_retraining.operators.story import story
 from automl_retraining.sensors.secondary_status import SecondaryStatusSensor
 
 
 def autopilot(pipeline: Pipeline) -> DAG:
     """Retrain with one Autopilot job; deploy its best model only when the evidence says so."""
-    with DAG(
-        dag_id=f"autopilot_{pipeline.name}",
-        description=pipeline.description or f"Retrain {pipeline.name} with SageMaker Autopilot",
-        doc_md=__doc__,
-        tags=["automl", "autopilot", pipeline.name],
-        # No start date: with one, unpausing would at once run the cron line's last tick.
-        schedule=schedule(pipeline),
-        catchup=False,
-        max_active_runs=1,
-        dagrun_timeout=timedelta(minutes=pipeline.max_active_minutes),
+    with story(
+        pipeline,
+        "autopilot",
+        doc=__doc__,
+        description=f"Retrain {pipeline.name} with SageMaker Autopilot",
         params=params(pipeline),
-        user_defined_macros={"source_of": source_of},
-        default_args={
-            "owner": pipeline.owner,
-            "retries": 2,
-            "retry_delay": timedelta(seconds=10),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(minutes=10),
-            "on_failure_callback": leave_reason,
-        },
     ) as dag:
         split = SplitOperator(
             task_id="split", pipeline=pipeline, source="{{ source_of(params, triggering_asset_events) }}"

@@ -1,4 +1,4 @@
-"""Follow one DAG run in the terminal: task states, the search's secondary status, candidates as they arrive."""
+"""Follow one DAG run in the terminal: task states, the search's status, candidates or training jobs as they arrive."""
 
 from __future__ import annotations
 
@@ -55,19 +55,39 @@ class Follower:
         if self._job is None:
             return
         try:
-            job = self.sagemaker.describe_auto_ml_job_v2(AutoMLJobName=self._job)
-            candidates = self.sagemaker.list_candidates_for_auto_ml_job(AutoMLJobName=self._job, SortBy="CreationTime")
+            if self._job.startswith("art-automl-"):
+                self._autopilot(self._job)
+            elif self._job.startswith("art-tuning-"):
+                self._tuning(self._job)
+            elif self._job.startswith("art-training-"):
+                self._status(self.sagemaker.describe_training_job(TrainingJobName=self._job)["SecondaryStatus"])
         except ClientError as error:
             self._say("job", f"{self._job}: {error}")
-            return
-        if job["AutoMLJobSecondaryStatus"] != self._secondary:
-            self._secondary = job["AutoMLJobSecondaryStatus"]
-            self._say("job", f"{self._job}: {self._secondary}")
-        for candidate in candidates["Candidates"]:
-            metric = candidate.get("FinalAutoMLJobObjectiveMetric")
-            if candidate["CandidateName"] not in self._candidates and metric:
-                self._candidates.add(candidate["CandidateName"])
-                self._say("candidate", f"{candidate['CandidateName']}  {metric['MetricName']} {metric['Value']:.4f}")
+
+    def _autopilot(self, name: str) -> None:
+        self._status(self.sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)["AutoMLJobSecondaryStatus"])
+        answer = self.sagemaker.list_candidates_for_auto_ml_job(AutoMLJobName=name, SortBy="CreationTime")
+        for candidate in answer["Candidates"]:
+            if metric := candidate.get("FinalAutoMLJobObjectiveMetric"):
+                self._found(candidate["CandidateName"], metric)
+
+    def _tuning(self, name: str) -> None:
+        answer = self.sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        for job in answer["TrainingJobSummaries"]:
+            if metric := job.get("FinalHyperParameterTuningJobObjectiveMetric"):
+                self._found(job["TrainingJobName"], metric)
+        job = self.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        self._status(job["HyperParameterTuningJobStatus"])
+
+    def _status(self, word: str) -> None:
+        if word != self._secondary:
+            self._secondary = word
+            self._say("job", f"{self._job}: {word}")
+
+    def _found(self, name: str, metric: Any) -> None:
+        if name not in self._candidates:
+            self._candidates.add(name)
+            self._say("candidate", f"{name}  {metric['MetricName']} {metric['Value']:.4f}")
 
     def _say(self, what: str, text: str) -> None:
         print(f"  {time.monotonic() - self._started:6.1f} s  {what:<16} {text}", flush=True)

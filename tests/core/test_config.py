@@ -24,7 +24,7 @@ def load(folder: Path, text: str, name: str = "shop.yaml") -> object:
 def test_the_pipelines_of_the_project_are_valid() -> None:
     """Churn is searched by Autopilot; auto-mpg, with too few rows for it, is tuned."""
     loaded = {path.stem: load_pipeline(path) for path in pipeline_files()}
-    assert loaded["churn"].trainers == ("autopilot",)
+    assert loaded["churn"].trainers[0] == loaded["churn"].scheduled_trainer == "autopilot"
     assert loaded["churn"].schedule.cron == "0 5 * * 1"
     assert loaded["churn"].positive_class == "yes"
     assert loaded["auto_mpg"].trainers == ("tuned",)
@@ -60,11 +60,23 @@ def test_durations_are_read_with_their_unit(tmp_path: Path) -> None:
         (BASE + "sourc: x\n", "key sourc: no such key; did you mean source?"),
         (BASE.replace("metric", "metrc"), "key gate.metrc: no such key; did you mean metric? Expected approval"),
         (BASE + "trainers: autopilot\n", "key trainers: expected a list, found 'autopilot': write [autopilot]"),
-        (BASE + "trainers: []\n", "key trainers: expected at least one of autopilot, tuned, refit"),
+        (BASE + "trainers: []\n", "key trainers: expected at least one of autopilot, candidates, tuned, refit"),
         (BASE + "trainers: [tuned, tuned]\n", "key trainers: expected each trainer once"),
-        (BASE + "trainers: [auto]\n", "key trainers.0: expected one of 'autopilot', 'tuned', 'refit', found 'auto'"),
+        (BASE + "trainers: [auto]\n", "key trainers.0: expected one of 'autopilot', 'candidates', 'tuned', 'refit',"),
         (BASE + "positive_class: yes\n", "found True: YAML reads yes, no, on and off as true and false, so put it in"),
         (BASE + "positive_class: 1\n", "key positive_class: expected text, found 1: put it in quotes"),
+        (BASE + "schedule: {cron: '@daily', trainer: tuned}\n", "key schedule.trainer: expected one of this"),
+        (BASE + "tuning: {algorithms: []}\n", "algorithms: expected at least one of xgboost, linear-learner"),
+        (BASE + "tuning: {algorithms: [xgboost, xgboost]}\n", "algorithms: expected each once, found xgboost, xgboost"),
+        (BASE + "tuning: {ranges: {linear-learner: {wd: {min: 1, max: 2}}}}\n", "of this pipeline, xgboost"),
+        (BASE + "tuning: {ranges: {xgboost: {eta: {min: 0.3, max: 0.1}}}}\n", "the range is empty"),
+        (BASE + "tuning: {ranges: {xgboost: {eta: {min: 0.3}}}}\n", "expected both min and max, or a list of values"),
+        (BASE + "tuning: {ranges: {xgboost: {eta: {min: 0, max: 1, scaling: logarithmic}}}}\n", "a min above 0 for"),
+        (BASE + "tuning: {ranges: {xgboost: {eta: {values: [1, 1]}}}}\n", "expected different values, found 1, 1"),
+        (BASE + "tuning: {search: false, algorithms: [xgboost, linear-learner]}\n", "one where search is false"),
+        (BASE + "tuning: {warm_start: true, algorithms: [xgboost, linear-learner]}\n", "warm_start: expected a single"),
+        (BASE + "tuning: {max_wait: 1h}\n", "max_wait: expected none without spot, found 3600 s"),
+        (BASE + "tuning: {spot: true, max_wait: 1m}\n", "max_wait: expected at least max_training_job_run_time"),
         (BASE + "schedule: '@daily'\n", "expected a mapping of keys to values, found '@daily': write it below cron"),
         (BASE + "schedule: {cron: '0 25 * * *'}\n", "key schedule.cron: expected a cron line such as"),
         (BASE + "schedule: {asset: my bucket}\n", "key schedule.asset: expected a URI such as s3://"),

@@ -1,11 +1,13 @@
-"""A model's containers in one process: artifacts extracted, images loaded, requests passed from one to the next."""
+"""A model's containers: artifacts extracted, images loaded, requests passed from one to the next."""
 
 import json
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
+from include.local_aws.hosting.apart import Apart
 from include.local_aws.images import Container, find
 
 
@@ -68,7 +70,13 @@ def load(specs: Sequence[ContainerSpec], work: Path) -> Chain:
         if spec.archive:
             extract(work / spec.archive, directory)
         try:
-            containers.append(find(spec.image).serve(directory, spec.environment))
+            serve = partial(find(spec.image).serve, directory, spec.environment)
+            containers.append(Apart(serve) if len(specs) > 1 and _runs_a_script(spec) else serve())
         except Exception as error:
             raise ChainError(f"Container {number} ({spec.image}) could not load its model: {error}") from error
     return Chain(containers)
+
+
+def _runs_a_script(spec: ContainerSpec) -> bool:
+    """Autopilot's own feature container names its program too, and runs ours."""
+    return "SAGEMAKER_PROGRAM" in spec.environment and "automl" not in spec.image

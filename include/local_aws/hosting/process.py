@@ -2,12 +2,16 @@
 
 import os
 import sys
+import threading
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from include.local_aws.hosting.chain import Chain, ChainError, load, read_specs
 from include.local_aws.images import BadRequest
+
+AT_ONCE = 2
+"""Invocations that compute at the same time; others wait for their turn, so that memory does not grow with callers."""
 
 
 def main(root: str) -> None:
@@ -29,6 +33,8 @@ def main(root: str) -> None:
 
 
 def _handler(chain: Chain) -> type[BaseHTTPRequestHandler]:
+    places = threading.BoundedSemaphore(AT_ONCE)
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -46,7 +52,8 @@ def _handler(chain: Chain) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             content_type = self.headers.get("Content-Type", "application/octet-stream")
             try:
-                answer, answer_type = chain.invoke(body, content_type, self.headers.get("Accept"))
+                with places:
+                    answer, answer_type = chain.invoke(body, content_type, self.headers.get("Accept"))
             except BadRequest as error:
                 print(f"400: {error}", flush=True)
                 self._answer(400, str(error).encode(), "text/plain")

@@ -108,6 +108,7 @@ class Server:
         """Write what the containers printed to the endpoint's log."""
         with self._following:
             self.services.logs.write(self.stream, list(self._output.lines(last=last)))
+            self._output.forget()
 
     def end(self, *, drain: bool = True) -> None:
         """End the process, after the requests that are under way, and remove its files."""

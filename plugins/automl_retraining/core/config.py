@@ -18,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from automl_retraining.core.errors import ConfigError
 from automl_retraining.core.yaml_errors import read_yaml, sentences, yaml_sentence
 
-Trainer = Literal["autopilot", "tuned", "refit"]
+Trainer = Literal["autopilot", "candidates", "tuned", "refit"]
 ProblemType = Literal["BinaryClassification", "MulticlassClassification", "Regression"]
 SearchMode = Literal["AUTO", "ENSEMBLING", "HYPERPARAMETER_TUNING"]
 
@@ -49,6 +49,7 @@ class Schedule(_Section):
 
     cron: str | None = None
     asset: str | None = None
+    trainer: Trainer | None = Field(None, description="which of several trainers it starts; the first by default")
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -113,6 +114,105 @@ class SearchSpec(_Section):
     max_training_job_run_time: Seconds = Field(1800, ge=1)
     sample_weight: str | None = None
     feature_types: dict[str, Literal["numeric", "categorical", "text", "datetime"]] = Field(default_factory=dict)
+
+
+class ProcessingSpec(_Section):
+    """The processing job of a ``tuned`` pipeline: a script of a source directory in the scikit-learn container."""
+
+    source_dir: str = Field("include/containers/preprocessing", description="below the project's root, or absolute")
+    script: str = "preprocess.py"
+    image_version: str = "1.4-2"
+    instance_type: str = Field("ml.m5.large", pattern=_INSTANCE_TYPE)
+    volume_gb: int = Field(30, ge=1, le=16384)
+    max_run_time: Seconds = Field(3600, ge=1)
+
+
+class ParameterRange(_Section):
+    """What a tuning job may choose a hyperparameter from: ``min`` to ``max`` (whole numbers or not), or ``values``."""
+
+    min: int | float | None = None
+    max: int | float | None = None
+    scaling: Literal["auto", "linear", "logarithmic", "reverse_logarithmic"] = "auto"
+    values: tuple[str, ...] | None = None
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _texts(cls, value: object) -> object:
+        return [str(each) for each in value] if isinstance(value, list | tuple) else value
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.values is not None:
+            if self.min is not None or self.max is not None:
+                raise ValueError("expected min and max, or values, found both")
+            if not self.values or len(set(self.values)) < len(self.values):
+                raise ValueError(f"expected different values, found {', '.join(self.values) or 'none'}")
+            return self
+        if self.min is None or self.max is None:
+            raise ValueError("expected both min and max, or a list of values")
+        if self.min >= self.max:
+            raise ValueError(f"expected min below max, found min {self.min} and max {self.max}: the range is empty")
+        if self.scaling == "logarithmic" and self.min <= 0:
+            raise ValueError(f"expected a min above 0 for logarithmic scaling, found {self.min}")
+        if self.scaling == "reverse_logarithmic" and not (self.min >= 0 and self.max < 1):
+            raise ValueError(
+                f"expected a range within 0 and 1 for reverse logarithmic scaling, found {self.min} to {self.max}"
+            )
+        return self
+
+
+class TuningSpec(_Section):
+    """The tuning job of a ``tuned`` pipeline; ``search: false`` trains once, with ``static`` and the defaults.
+
+    ``ranges`` and ``static`` are by algorithm, then by hyperparameter, and replace the defaults of
+    ``sagemaker/algorithms.py`` name by name.
+    """
+
+    algorithms: tuple[Literal["xgboost", "linear-learner"], ...] = ("xgboost",)
+    search: bool = True
+    strategy: Literal["Bayesian", "Random", "Grid", "Hyperband"] = "Bayesian"
+    max_jobs: int = Field(20, ge=1, le=750)
+    max_parallel: int = Field(2, ge=1, le=100)
+    max_run_time: Seconds = Field(3600, ge=120)
+    max_training_job_run_time: Seconds = Field(1800, ge=1)
+    early_stopping: bool = True
+    warm_start: bool = Field(False, description="begin with what the last run's tuning job found; a single algorithm")
+    seed: int = Field(20240229, ge=0)
+    ranges: dict[str, dict[str, ParameterRange]] = Field(default_factory=dict)
+    static: dict[str, dict[str, str | int | float]] = Field(default_factory=dict)
+    instance_type: str = Field("ml.m5.large", pattern=_INSTANCE_TYPE)
+    volume_gb: int = Field(30, ge=1, le=16384)
+    spot: bool = False
+    max_wait: Seconds | None = Field(None, description="spot: longest waiting and training together")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.algorithms:
+            raise ValueError("algorithms: expected at least one of xgboost, linear-learner, found an empty list")
+        if len(set(self.algorithms)) < len(self.algorithms):
+            raise ValueError(f"algorithms: expected each once, found {', '.join(self.algorithms)}")
+        for key, given in (("ranges", self.ranges), ("static", self.static)):
+            strangers = sorted(set(given) - set(self.algorithms))
+            if strangers:
+                raise ValueError(
+                    f"{key}: expected the algorithms of this pipeline, {', '.join(self.algorithms)}, "
+                    f"found {', '.join(strangers)}"
+                )
+        if not self.search and len(self.algorithms) > 1:
+            raise ValueError(f"algorithms: expected one where search is false, found {', '.join(self.algorithms)}")
+        if self.warm_start and len(self.algorithms) > 1:
+            raise ValueError(
+                f"warm_start: expected a single algorithm, found {', '.join(self.algorithms)}: SageMaker starts "
+                "several cold"
+            )
+        if self.max_wait is not None and not self.spot:
+            raise ValueError(f"max_wait: expected none without spot, found {self.max_wait} s")
+        if self.max_wait is not None and self.max_wait < self.max_training_job_run_time:
+            raise ValueError(
+                f"max_wait: expected at least max_training_job_run_time ({self.max_training_job_run_time} s), found "
+                f"{self.max_wait} s"
+            )
+        return self
 
 
 class GatePolicy(_Section):
@@ -199,6 +299,8 @@ class Pipeline(_Section):
     max_active_minutes: int = Field(24 * 60, ge=1, description="a run older than this is failed and its job stopped")
     split: SplitSpec = SplitSpec()
     search: SearchSpec = SearchSpec()
+    processing: ProcessingSpec = ProcessingSpec()
+    tuning: TuningSpec = TuningSpec()
     gate: GatePolicy
     endpoint: EndpointSpec = EndpointSpec()
     transform: TransformSpec = TransformSpec()
@@ -208,10 +310,19 @@ class Pipeline(_Section):
     @classmethod
     def _trainers(cls, value: tuple[Trainer, ...]) -> tuple[Trainer, ...]:
         if not value:
-            raise ValueError("expected at least one of autopilot, tuned, refit, found an empty list")
+            raise ValueError("expected at least one of autopilot, candidates, tuned, refit, found an empty list")
         if len(set(value)) < len(value):
             raise ValueError(f"expected each trainer once, found {', '.join(value)}")
         return value
+
+    @model_validator(mode="after")
+    def _scheduled(self) -> Self:
+        if self.schedule.trainer is not None and self.schedule.trainer not in self.trainers:
+            raise ValueError(
+                f"key schedule.trainer: expected one of this pipeline's trainers, {', '.join(self.trainers)}, found "
+                f"{self.schedule.trainer!r}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _columns(self) -> Self:
@@ -266,6 +377,11 @@ class Pipeline(_Section):
                 "problem of two classes has a positive one"
             )
         return self
+
+    @property
+    def scheduled_trainer(self) -> Trainer:
+        """The trainer that the schedule starts: what ``schedule.trainer`` says, else the first."""
+        return self.schedule.trainer or self.trainers[0]
 
     @property
     def endpoint_name(self) -> str:

@@ -168,7 +168,7 @@ class Leaderboard(Record):
     created: datetime
     ended: datetime | None = None
     duration: float | None = None
-    billable_seconds: float | None = Field(None, description="as SageMaker reports it; None where it does not")
+    billable_seconds: float | None = Field(None, description="as SageMaker bills them; None where it does not say")
     transitions: tuple[tuple[str, datetime], ...] = Field((), description="secondary status, first seen")
     partial_failures: tuple[str, ...] = ()
     candidates: tuple[Candidate, ...] = ()

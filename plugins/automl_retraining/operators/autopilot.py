@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from automl_retraining.core.config import Pipeline
 from automl_retraining.core.errors import JobFailed, RequestError
 from automl_retraining.core.records import SearchResult, SplitResult
+from automl_retraining.operators import arguments
 from automl_retraining.operators.base import SageMakerJobOperator
 from automl_retraining.sagemaker import candidates, requests, storage
 from automl_retraining.sagemaker.jobs import AUTOML, Description, JobKind, read
@@ -16,8 +17,6 @@ from automl_retraining.sagemaker.watching import History
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-N = TypeVar("N", int, float)
 
 _REPORTS_ALLOWANCE = 3600
 """Seconds after the search's own time limit for Autopilot's reports, before the task gives up."""
@@ -110,9 +109,9 @@ class AutopilotOperator(SageMakerJobOperator):
         split = SplitResult.model_validate(self.split)
         search, aws = self.pipeline.search, self.pipeline.aws
         folder = self.run_folder(context)
-        metric = _text(self.metric) or search.metric or requests.METRICS[split.problem_type][0]
-        fraction = _number("validation_fraction", self.validation_fraction, float)
-        most = _number("max_run_time", self.max_run_time, int) or search.max_run_time
+        metric = arguments.text(self.metric) or search.metric or requests.METRICS[split.problem_type][0]
+        fraction = arguments.number("validation_fraction", self.validation_fraction, float)
+        most = arguments.number("max_run_time", self.max_run_time, int) or search.max_run_time
         return requests.AutoMLOptions(
             train_uri=split.train_uri,
             validation_uri=None if fraction is not None else split.validation_uri,
@@ -122,17 +121,17 @@ class AutopilotOperator(SageMakerJobOperator):
             role_arn=self.deployment.role_of(self.pipeline),
             problem_type=split.problem_type,
             metric=metric,
-            mode=_mode(_text(self.mode) or search.mode),
-            algorithms=_names(self.algorithms) or search.algorithms,
-            max_candidates=_number("max_candidates", self.max_candidates, int) or search.max_candidates,
+            mode=_mode(arguments.text(self.mode) or search.mode),
+            algorithms=arguments.names(self.algorithms) or search.algorithms,
+            max_candidates=arguments.number("max_candidates", self.max_candidates, int) or search.max_candidates,
             max_run_time=most,
-            max_training_job_run_time=_number("max_training_job_run_time", self.max_training_job_run_time, int)
+            max_training_job_run_time=arguments.number("max_training_job_run_time", self.max_training_job_run_time, int)
             or search.max_training_job_run_time,
-            sample_weight=_text(self.sample_weight) or search.sample_weight,
+            sample_weight=arguments.text(self.sample_weight) or search.sample_weight,
             feature_specification_uri=self._feature_specification(folder),
             candidate_definitions_only=self.candidate_definitions_only,
             kms_key=aws.kms_key,
-            volume_kms_key=_text(self.volume_kms_key) or aws.kms_key,
+            volume_kms_key=arguments.text(self.volume_kms_key) or aws.kms_key,
             encrypt_traffic=self.encrypt_traffic,
             subnets=aws.subnets,
             security_group_ids=aws.security_group_ids,
@@ -141,7 +140,7 @@ class AutopilotOperator(SageMakerJobOperator):
 
     def longest_wait(self) -> float:
         """The search's own limit and an hour for its reports, or ``max_wait`` where that is less."""
-        own = _number("max_run_time", self.max_run_time, int) or self.pipeline.search.max_run_time
+        own = arguments.number("max_run_time", self.max_run_time, int) or self.pipeline.search.max_run_time
         return min(self.max_wait, own + _REPORTS_ALLOWANCE)
 
     def succeeded(self, description: Description) -> bool:
@@ -190,7 +189,7 @@ class AutopilotOperator(SageMakerJobOperator):
         ).model_dump(mode="json")
 
     def _feature_specification(self, folder: str) -> str | None:
-        given = _text(self.feature_specification_uri)
+        given = arguments.text(self.feature_specification_uri)
         if given is not None or not self.pipeline.search.feature_types:
             return given
         uri = storage.join(folder, "data", "feature_specification.json")
@@ -219,28 +218,6 @@ class AutopilotOperator(SageMakerJobOperator):
 
 def _servable(description: Description) -> bool:
     return bool((description.get("BestCandidate") or {}).get("InferenceContainers"))
-
-
-def _text(value: object) -> str | None:
-    """A rendered template as text; what renders to nothing is None."""
-    text = "" if value is None else str(value).strip()
-    return None if text in ("", "None") else text
-
-
-def _number(what: str, value: object, kind: type[N]) -> N | None:
-    text = _text(value)
-    if text is None:
-        return None
-    try:
-        return kind(text)
-    except ValueError as error:
-        raise RequestError(f"{what}: expected a {'whole ' if kind is int else ''}number, found {text!r}") from error
-
-
-def _names(value: object) -> tuple[str, ...]:
-    if isinstance(value, (list, tuple)):
-        return tuple(str(name) for name in value)
-    return tuple(name.strip() for name in (_text(value) or "").split(",") if name.strip())
 
 
 def _mode(value: str) -> Any:

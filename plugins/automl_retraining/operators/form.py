@@ -46,6 +46,47 @@ def params(pipeline: Pipeline) -> dict[str, Param]:
     }
 
 
+def tuning_params(pipeline: Pipeline) -> dict[str, Param]:
+    """The trigger form of a tuned run: its defaults are the pipeline's."""
+    tuning = pipeline.tuning
+    form = {"source": params(pipeline)["source"]}
+    if not tuning.search:
+        return form
+    return {
+        **form,
+        "max_jobs": Param(
+            tuning.max_jobs,
+            type="integer",
+            minimum=1,
+            maximum=750,
+            title="Max training jobs",
+            description="How many models the tuning job may train.",
+        ),
+        "max_parallel": Param(
+            tuning.max_parallel,
+            type="integer",
+            minimum=1,
+            maximum=100,
+            title="Max parallel jobs",
+            description="How many of them at once: fewer learn more from each other.",
+        ),
+        "max_run_time": Param(
+            tuning.max_run_time,
+            type="integer",
+            minimum=120,
+            title="Max run time",
+            description="Seconds that the whole search may take; it then goes on with the best model so far.",
+        ),
+        "strategy": Param(
+            tuning.strategy,
+            type="string",
+            enum=["Bayesian", "Random", "Grid", "Hyperband"],
+            title="Strategy",
+            description="How the tuning job chooses hyperparameters.",
+        ),
+    }
+
+
 def schedule(pipeline: Pipeline) -> CronTriggerTimetable | list[Asset] | None:
     """What starts the pipeline by itself: its cron line in UTC, new data of its asset, or nothing.
 

@@ -33,11 +33,13 @@ ALGORITHMS: Mapping[str, tuple[str, ...]] = {
 _MOST_CANDIDATES = 750
 
 
-class _Options(BaseModel):
+class Options(BaseModel):
+    """Base of every request's typed options."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class AutoMLOptions(_Options):
+class AutoMLOptions(Options):
     """Everything CreateAutoMLJobV2 takes for a table. Durations are in seconds; None leaves AWS's default."""
 
     train_uri: str
@@ -67,7 +69,7 @@ class AutoMLOptions(_Options):
     model_deploy_config: Mapping[str, Any] | None = None
 
 
-class TransformOptions(_Options):
+class TransformOptions(Options):
     """A batch transform of lines ``row_id,feature,feature,...`` that returns ``row_id,output,...``."""
 
     model_name: str
@@ -113,7 +115,7 @@ def create_auto_ml_job_v2(name: str, options: AutoMLOptions, tags: Sequence[Mapp
     request: dict[str, Any] = {
         "AutoMLJobName": name,
         "AutoMLJobInputDataConfig": channels,
-        "OutputDataConfig": {"S3OutputPath": options.output_uri, **_optional(KmsKeyId=options.kms_key)},
+        "OutputDataConfig": {"S3OutputPath": options.output_uri, **optional(KmsKeyId=options.kms_key)},
         "AutoMLProblemTypeConfig": {"TabularJobConfig": tabular},
         "RoleArn": options.role_arn,
     }
@@ -121,7 +123,7 @@ def create_auto_ml_job_v2(name: str, options: AutoMLOptions, tags: Sequence[Mapp
         request["AutoMLJobObjective"] = {"MetricName": options.metric}
     if options.validation_fraction is not None:
         request["DataSplitConfig"] = {"ValidationFraction": options.validation_fraction}
-    security = _optional(
+    security = optional(
         VolumeKmsKeyId=options.volume_kms_key, VpcConfig=vpc(options.subnets, options.security_group_ids)
     )
     if options.encrypt_traffic:
@@ -155,7 +157,7 @@ def create_model(
     definitions = [
         {
             "Image": container.image,
-            **_optional(ModelDataUrl=container.model_data_url),
+            **optional(ModelDataUrl=container.model_data_url),
             **({"Environment": dict(container.environment)} if container.environment else {}),
         }
         for container in containers
@@ -199,7 +201,7 @@ def create_transform_job(
             "S3OutputPath": options.output_uri,
             "Accept": "text/csv",
             "AssembleWith": "Line",
-            **_optional(KmsKeyId=options.kms_key),
+            **optional(KmsKeyId=options.kms_key),
         },
         "TransformResources": {"InstanceType": options.instance_type, "InstanceCount": options.instance_count},
         "DataProcessing": {
@@ -313,6 +315,6 @@ def _channel(kind: str, uri: str, options: AutoMLOptions) -> dict[str, Any]:
     }
 
 
-def _optional(**members: Any) -> dict[str, Any]:
+def optional(**members: Any) -> dict[str, Any]:
     """The members that have a value."""
     return {key: value for key, value in members.items() if value is not None}

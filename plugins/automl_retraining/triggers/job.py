@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from automl_retraining.sagemaker import candidates, failures, watching
+from automl_retraining.sagemaker import failures, watching
 from automl_retraining.sagemaker.jobs import Job, kind_of
+from automl_retraining.sagemaker.progress import Progress
 from automl_retraining.triggers.poller import Observation, Poller, interval, shared
 
 _SETTLE = 1.0
 """Seconds beyond a worker's heartbeat interval; see ``JobTrigger._let_worker_end``."""
 _PROGRESS_UP_TO = 10
-"""Candidates are listed while so few jobs are watched: a nicety that must not cost a busy account its calls."""
+"""Progress is asked for while so few jobs are watched: a nicety that must not cost a busy account its calls."""
 
 
 class JobTrigger(BaseTrigger):
@@ -59,7 +61,7 @@ class JobTrigger(BaseTrigger):
         self.until = list(until)
         self.stop_on_kill = stop_on_kill
         self.deferred_at = deferred_at or datetime.now(UTC).isoformat()
-        self._candidates: dict[str, str] = {}
+        self._progress = Progress(kind, job_name)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments to make this trigger again."""
@@ -90,9 +92,9 @@ class JobTrigger(BaseTrigger):
                     for line in history.observe(seen.job, seen.at):
                         self.log.info(line)
                 if seen is None or (seen.job is not None and not self._enough(seen.job)):
-                    await self._log_candidates(poller)
+                    await self._log_progress(poller)
                     continue
-                await self._log_candidates(poller)
+                await self._log_progress(poller)
                 await self._let_worker_end()
                 yield TriggerEvent(self._event(seen, history))  # type: ignore[no-untyped-call]
                 return
@@ -147,30 +149,19 @@ class JobTrigger(BaseTrigger):
             "reason": seen.job.reason,
         }
 
-    async def _log_candidates(self, poller: Poller) -> None:
-        """Say which candidates have arrived since the last look; a nicety, the leaderboard is what counts."""
-        if self.kind != "automl" or not self.stop_on_kill or poller.size > _PROGRESS_UP_TO:
+    async def _log_progress(self, poller: Poller) -> None:
+        """Say what the search found since the last look; a nicety, the leaderboard is what counts."""
+        if not self._progress.worthwhile or not self.stop_on_kill or poller.size > _PROGRESS_UP_TO:
             return
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            found = await poller.call(
-                lambda sm: sm.list_candidates_for_auto_ml_job(
-                    AutoMLJobName=self.job_name, SortBy="CreationTime", SortOrder="Descending", MaxResults=100
-                )["Candidates"]
-            )
+            lines = await poller.call(self._progress.look)
         except (ClientError, BotoCoreError) as error:
-            self.log.debug("candidates cannot be listed now: %s", failures.sentence(error, "listing candidates"))
+            self.log.debug("progress cannot be read now: %s", failures.sentence(error, "looking at the search"))
             return
-        for raw in reversed(found):
-            row = candidates.candidate(raw)
-            if self._candidates.get(row.name) == row.status:
-                continue
-            self._candidates[row.name] = row.status
-            if row.objective_value is not None:
-                self.log.info("candidate %s: %s %.5g", row.name, row.objective_metric, row.objective_value)
-            elif row.status == "Failed":
-                self.log.warning("candidate %s failed: %s", row.name, row.failure_reason or "no reason given")
+        for bad, line in lines:
+            self.log.log(logging.WARNING if bad else logging.INFO, line)
 
     def _task_state(self) -> str | None:
         """The task's state as the scheduler has it now; None where it was cleared or its run deleted."""

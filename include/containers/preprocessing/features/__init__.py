@@ -1,0 +1,1 @@
+"""The feature pipeline: what the columns are, how they are read, how they become numbers."""

@@ -1,0 +1,68 @@
+"""What a search has found so far, in lines for the log of the task that waits for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from automl_retraining.sagemaker import candidates
+from automl_retraining.sagemaker.jobs import AUTOML, TUNING
+
+_COUNTERS = (
+    ("Completed", "completed"),
+    ("InProgress", "in progress"),
+    ("NonRetryableError", "failed"),
+    ("RetryableError", "failed and tried again"),
+    ("Stopped", "stopped"),
+)
+"""Members of TrainingJobStatusCounters, in the order in which they are said."""
+
+
+@dataclass
+class Progress:
+    """Remembers what was said of one search, and says what is new. Kinds that are no search say nothing."""
+
+    kind: str
+    job_name: str
+    _said: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def worthwhile(self) -> bool:
+        """Whether asking can bring anything."""
+        return self.kind in (AUTOML.key, TUNING.key)
+
+    def look(self, sm: Any) -> list[tuple[bool, str]]:
+        """New lines, each with whether it is bad news. One call."""
+        if self.kind == AUTOML.key:
+            return self._candidates(sm)
+        return self._trainings(sm) if self.kind == TUNING.key else []
+
+    def _candidates(self, sm: Any) -> list[tuple[bool, str]]:
+        found = sm.list_candidates_for_auto_ml_job(
+            AutoMLJobName=self.job_name, SortBy="CreationTime", SortOrder="Descending", MaxResults=100
+        )["Candidates"]
+        lines = []
+        for raw in reversed(found):
+            row = candidates.candidate(raw)
+            if self._said.get(row.name) == row.status:
+                continue
+            self._said[row.name] = row.status
+            if row.objective_value is not None:
+                lines.append((False, f"candidate {row.name}: {row.objective_metric} {row.objective_value:.5g}"))
+            elif row.status == "Failed":
+                lines.append((True, f"candidate {row.name} failed: {row.failure_reason or 'no reason given'}"))
+        return lines
+
+    def _trainings(self, sm: Any) -> list[tuple[bool, str]]:
+        job = sm.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=self.job_name)
+        counters = job.get("TrainingJobStatusCounters") or {}
+        counts = [f"{counters[member]} {words}" for member, words in _COUNTERS if counters.get(member)]
+        best = job.get("BestTrainingJob") or {}
+        metric = best.get("FinalHyperParameterTuningJobObjectiveMetric")
+        said = "training jobs: " + (", ".join(counts) or "none yet")
+        if metric:
+            said += f"; best so far {best['TrainingJobName']}: {metric['MetricName']} {metric['Value']:.5g}"
+        if self._said.get("") == said:
+            return []
+        self._said[""] = said
+        return [(False, said)]
