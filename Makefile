@@ -72,6 +72,18 @@ bench-split: setup  ## seconds and memory of the split beside pandas
 bench-search: setup  ## the embedded Autopilot beside FLAML, same folds and budget (an hour)
 	$(BIN)/python -m benchmarks.bench_search
 
+.PHONY: bench-jobs
+bench-jobs: setup  ## what a job of the embedded AWS costs beyond its own work
+	$(BIN)/python -m benchmarks.bench_jobs
+
+.PHONY: bench-s3
+bench-s3: setup  ## rates and memory of the embedded S3 with a large object: MEGABYTES=
+	$(BIN)/python -m benchmarks.bench_s3 --megabytes $(or $(MEGABYTES),2048)
+
+.PHONY: kill-aws
+kill-aws: setup  ## kill -9 the embedded AWS at random moments: ROUNDS= SEED=
+	KILL_ROUNDS=$(or $(ROUNDS),50) KILL_SEED=$(or $(SEED),7) $(BIN)/python -m pytest tests/local_aws/test_kill.py
+
 .PHONY: bench-tuning
 bench-tuning: setup  ## seconds of twenty small trainings under a tuning job
 	$(BIN)/python -m benchmarks.bench_tuning

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+MAX_LOG = 8 * 1024 * 1024
 _PR_SET_PDEATHSIG = 1
 
 
@@ -53,9 +54,13 @@ def launch(
 ) -> subprocess.Popen[bytes]:
     """Start `program` in a session of its own, its output appended to `log`, killed when this process ends.
 
+    A log that has grown beyond `MAX_LOG` becomes ``<name>.old``, in place of the one before.
+
     The kernel ties the child to the *thread* that starts it (prctl(2)), so call this from a thread that lives as long
     as the child should.
     """
+    if log.exists() and log.stat().st_size > MAX_LOG:
+        log.replace(log.with_name(log.name + ".old"))
     with log.open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-S", "-E", "-c", _LAUNCH, str(os.getpid()), *program],

@@ -52,15 +52,18 @@ class DataDirectory:
     def _check_format(self) -> None:
         marker = self.path / "version.json"
         if not marker.exists():
-            marker.write_text(json.dumps({"format": FORMAT}), encoding="utf-8")
+            part = marker.with_suffix(".part")  # a kill in the middle must not leave a marker that says nothing
+            part.write_text(json.dumps({"format": FORMAT}), encoding="utf-8")
+            part.replace(marker)
             return
         try:
             found = json.loads(marker.read_text("utf-8"))["format"]
         except (ValueError, KeyError, TypeError) as error:
             raise DataDirectoryError(f'Expected {{"format": {FORMAT}}} in {marker}, found something else.') from error
         if found != FORMAT:
+            age = "a newer" if isinstance(found, int) and found > FORMAT else "another"
             raise DataDirectoryError(
-                f"Expected data of format {FORMAT} in {self.path}, found format {found}: it was written by another "
+                f"Expected data of format {FORMAT} in {self.path}, found format {found}: it was written by {age} "
                 "version of the embedded AWS. Use that version, or another directory with --data."
             )
 

@@ -20,6 +20,7 @@ from include.local_aws.jobs.forkserver import ForkServer
 from include.local_aws.jobs.logs import Logs
 from include.local_aws.jobs.runner import Runner
 from include.local_aws.notebooks import operations as notebooks
+from include.local_aws.pipelines import operations as pipelines
 from include.local_aws.processing import operations as processing
 from include.local_aws.s3.client import S3Files
 from include.local_aws.s3.proxy import S3Proxy
@@ -75,13 +76,14 @@ class House:
             training.recover(self._store)
             processing.recover(self._store)
             tuning.recover(self._store)
+            pipelines.recover(self._store)
             notebooks.recover(self._store)
             others = rest.app()
             s3_address = s3_url or (self._s3_server.wait() if self._s3_server else "")
             self._logs = Logs(path / "logs", url)
-            services = Services(
-                path, self._store, S3Files(s3_address, signed=s3_url is not None), self._logs, self._forks
-            )
+            up = self._s3_server.up if self._s3_server else None
+            files = S3Files(s3_address, signed=s3_url is not None, up=up)
+            services = Services(path, self._store, files, self._logs, self._forks)
             self._services = services
             self._runner = Runner(services)
             self._endpoints = Endpoints(services)
@@ -91,7 +93,7 @@ class House:
                     services, self._runner, self._endpoints, limits=lambda: self._control.settings.limits
                 ),
                 runtime=Runtime(self._store, self._endpoints),
-                s3=S3Proxy(s3_address, up=self._s3_server.up if self._s3_server else None),
+                s3=S3Proxy(s3_address, up=up),
                 rest=others,
                 health=self.health,
                 control=self._control,

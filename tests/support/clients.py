@@ -20,9 +20,17 @@ def aws_command() -> Path:
     return _program("aws")
 
 
+def aio_folder() -> Path:
+    """What the stock Amazon provider's triggers need, to be laid over this project's environment."""
+    return _there(FOLDER / "aio")
+
+
 def _program(name: str) -> Path:
-    path = FOLDER / "bin" / name
-    if not (FOLDER / ".ready").exists():
+    return _there(FOLDER / "bin" / name)
+
+
+def _there(path: Path) -> Path:
+    if not (FOLDER / ".ready").exists() or not path.exists():
         said = f"{FOLDER.name} is not there: `make clients` installs the SageMaker SDK and the AWS command line"
         if os.environ.get("CI"):
             pytest.fail(said)

@@ -1,17 +1,32 @@
 """Moving files between S3 and a job's directory, straight to the S3 server."""
 
+import functools
 import json
 import re
-from collections.abc import Iterator
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
 from boto3.exceptions import S3UploadFailedError
+from boto3.s3.transfer import TransferConfig
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+SMALL = 8 * 1024 * 1024
+"""Bytes up to which an object moves in one request; larger ones move in parts of that size."""
+AT_ONCE = 4
+"""Parts, and small objects, under way at the same time for one job: each is a part in memory here and at the server."""
+RESTART_SECONDS = 20
+"""How long a request waits for a server that ended and is started again (3 s on an idle machine)."""
+_PIECE = 1024 * 1024
+_TRANSFER = TransferConfig(multipart_threshold=SMALL, multipart_chunksize=SMALL, max_concurrency=AT_ONCE)
 
 _URI = re.compile(r"s3://([A-Za-z0-9.\-_]{1,255})(?:/(.*))?", re.DOTALL)
 
@@ -48,6 +63,12 @@ def _says_absent(error: ClientError, key: str) -> bool:
     return status == 404 or (status == 400 and not {".", ".."}.isdisjoint(key.split("/")))
 
 
+def _wait(up: Callable[[], bool], **_: Any) -> None:
+    deadline = time.monotonic() + RESTART_SECONDS
+    while not up() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
 def split_object_uri(uri: str) -> tuple[str, str]:
     """Bucket and key of an object's URI; raises `S3InputError` for one without a key too."""
     bucket, key = split_uri(uri)
@@ -59,16 +80,20 @@ def split_object_uri(uri: str) -> tuple[str, str]:
 class S3Files:
     """Reading and writing objects for jobs."""
 
-    def __init__(self, url: str, *, signed: bool) -> None:
+    def __init__(self, url: str, *, signed: bool, up: Callable[[], bool] | None = None) -> None:
+        """`up` tells whether the server takes requests: while it is started again, requests wait for it."""
         session = boto3.session.Session(region_name="us-east-1")
         config = Config(
             signature_version=None if signed and session.get_credentials() else UNSIGNED,
             s3={"addressing_style": "path"},
             retries={"max_attempts": 5, "mode": "standard"},
+            max_pool_connections=64,  # many jobs' threads share this client
             connect_timeout=5,
             read_timeout=120,
         )
         self._client: Any = session.client("s3", endpoint_url=url, config=config)
+        if up is not None:
+            self._client.meta.events.register("before-send.s3", functools.partial(_wait, up))
 
     def exists(self, uri: str) -> bool:
         """Whether there is an object at exactly this URI."""
@@ -162,19 +187,41 @@ class S3Files:
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + ".part")
         try:
-            self._client.download_file(bucket, key, str(part))
+            answer = self._client.get_object(Bucket=bucket, Key=key)
+            with closing(answer["Body"]) as body:
+                small = answer["ContentLength"] <= SMALL
+                if small:
+                    with part.open("wb") as file:
+                        shutil.copyfileobj(body, file, _PIECE)
+            if not small:
+                self._client.download_file(bucket, key, str(part), Config=_TRANSFER)
         except ClientError as error:
             if _says_absent(error, key):
                 raise S3InputError(f"Could not find an object at s3://{bucket}/{key}.") from error
             raise
         part.replace(target)
 
+    def download_all(self, wanted: Iterable[tuple[str, str, Path]]) -> None:
+        """`download` for each bucket, key and file, several at a time; the first error ends it."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for done in [pool.submit(self.download, *each) for each in wanted]:
+                try:
+                    done.result()
+                except BaseException:
+                    pool.shutdown(cancel_futures=True)
+                    raise
+
     def upload(self, source: Path, uri: str) -> None:
         """Stream one file to an object; raises `S3InputError` where S3 refuses to take it."""
         bucket, key = split_object_uri(uri)
         try:
-            self._client.upload_file(str(source), bucket, key)
-        except S3UploadFailedError as error:
+            if source.stat().st_size <= SMALL:
+                with source.open("rb") as file:
+                    self._client.put_object(Bucket=bucket, Key=key, Body=file)
+            else:
+                self._client.upload_file(str(source), bucket, key, Config=_TRANSFER)
+        except (S3UploadFailedError, ClientError) as error:
             if "NoSuchBucket" in str(error):
                 raise S3InputError(f"Could not write {uri}: there is no bucket {bucket!r}.") from error
-            raise S3InputError(f"ClientError: could not write {uri}: {error.__context__ or error}") from error
+            cause = error.__context__ if isinstance(error, S3UploadFailedError) else None
+            raise S3InputError(f"ClientError: could not write {uri}: {cause or error}") from error

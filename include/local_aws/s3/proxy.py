@@ -1,16 +1,24 @@
 """The streaming proxy between callers and the S3 server: bodies pass through both ways, never held whole.
 
+It also bounds what the built-in server would hold: a few large uploads at a time, large downloads in ranges (measured
+for 2 GB: the server's own answer in one piece takes 650 MB of memory, the same in ranges 280 MB).
+
 The path goes through byte for byte (keys may hold any UTF-8, encoded as the caller chose). The S3 server beneath takes
 anybody, so signatures, which cover a host name and port that are the front's and not its own, are taken off.
 """
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
-from urllib.parse import unquote
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from xml.sax.saxutils import escape
 
 import httpx
 
-from include.local_aws.asgi import CallerGone, Receive, Scope, Send, respond
+from include.local_aws.asgi import CallerGone, Message, Receive, Scope, Send, TooLarge, body_of, respond
+from include.local_aws.s3 import chunks
+from include.local_aws.s3.client import RESTART_SECONDS
+from include.local_aws.s3.refusals import NO_KMS, refusal, sets_encryption, with_own_key
 
 log = logging.getLogger(__name__)
 
@@ -41,18 +49,27 @@ def bucket_of_host(host: bytes) -> bytes | None:
     return name[: -len(b".localhost")] or None if name.endswith(b".localhost") else None
 
 
-def takes(path: bytes) -> bool:
-    """Whether the S3 server keeps such a key as it is: its keys are paths, and it merges or refuses odd segments."""
-    *folders, last = unquote(path.decode("ascii", "replace")).split("/")[2:] or [""]
-    return all(each not in ("", ".", "..") for each in folders) and last not in (".", "..")
+LARGE_UPLOAD = 1024 * 1024
+"""A body above this takes one of `UPLOADS_AT_ONCE` places; smaller ones never wait for it."""
+UPLOADS_AT_ONCE = 3
+UPLOAD_WAIT_SECONDS = 60
+"""After this a waiting upload is told to come back (SlowDown, which clients retry)."""
+RANGE = 32 * 1024 * 1024
+"""Bytes asked for at a time of an object that is larger."""
 
 
 class S3Proxy:
-    """An ASGI application that hands every request on to the S3 server at `url`."""
+    """An ASGI application that hands every request on to the S3 server at `url`.
 
-    def __init__(self, url: str, *, keep_signatures: bool) -> None:
+    `up` tells whether our own server takes requests now; None: the server isn't ours, so that signatures, and what ours
+    would need, are none of our business.
+    """
+
+    def __init__(self, url: str, *, up: Callable[[], bool] | None) -> None:
         self._url = httpx.URL(url)
-        self._keep_signatures = keep_signatures
+        self._foreign = up is None
+        self._up = up or (lambda: True)
+        self._uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(300, connect=5),
             limits=httpx.Limits(max_connections=256, max_keepalive_connections=64, keepalive_expiry=15),
@@ -65,15 +82,45 @@ class S3Proxy:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward one request and stream its answer."""
-        if not takes(scope["raw_path"]):
-            await respond(send, 501, _NO_SUCH_KEYS, "application/xml")
+        path = self._path(scope)
+        refused = None if self._foreign else refusal(scope["method"], path, scope["query_string"])
+        if refused is not None:
+            await respond(send, 501, refused, "application/xml")
             return
-        request = self._request(scope, receive)
+        if not self._foreign and sets_encryption(scope["method"], scope["query_string"]):
+            try:
+                said = await body_of(receive, LARGE_UPLOAD)
+            except TooLarge as error:
+                await respond(send, 400, _error("MalformedXML", str(error)), "application/xml")
+                return
+            if b"aws:kms" in said:
+                await respond(send, 501, NO_KMS, "application/xml")
+                return
+            receive = replaying(said)
+        if self._foreign or not _is_large_upload(scope):
+            await self._forward(scope, path, receive, send)
+            return
         try:
-            response = await self._client.send(request, stream=True)
+            await asyncio.wait_for(self._uploads.acquire(), UPLOAD_WAIT_SECONDS)
+        except TimeoutError:
+            await respond(send, 503, _error("SlowDown", _BUSY), "application/xml")
+            return
+        try:
+            await self._forward(scope, path, receive, send)
+        finally:
+            self._uploads.release()
+
+    async def _forward(self, scope: Scope, path: bytes, receive: Receive, send: Send) -> None:
+        request = self._request(scope, path, receive)
+        try:
+            response = await self._sent(request)
+        except chunks.MalformedChunks as error:
+            await respond(send, 400, _error("IncompleteBody", str(error)), "application/xml")
+            return
         except httpx.TransportError as error:
             log.warning("S3 server unreachable: %r", error)
-            await respond(send, 503, _unavailable(error), "application/xml")
+            said = f"The embedded AWS's S3 server can't be reached: {type(error).__name__}."
+            await respond(send, 503, _error("ServiceUnavailable", said), "application/xml")
             return
         try:
             await send(
@@ -83,29 +130,70 @@ class S3Proxy:
                     "headers": list(_end_to_end(response.headers.raw)),
                 }
             )
-            async for chunk in response.aiter_raw():
+            if not self._foreign and _is_large_download(request, response):
+                await response.aclose()
+                pieces = self._in_ranges(request, response)
+            else:
+                pieces = response.aiter_raw()
+            async for chunk in pieces:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             await response.aclose()
 
-    def _request(self, scope: Scope, receive: Receive) -> httpx.Request:
+    async def _sent(self, request: httpx.Request) -> httpx.Response:
+        """The answer; where nobody listens, because the server is being started again, asked again for a while."""
+        deadline = time.monotonic() + (0 if self._foreign else RESTART_SECONDS)
+        while True:
+            while not self._up() and time.monotonic() < deadline:
+                await asyncio.sleep(0.02)
+            try:
+                return await self._client.send(request, stream=True)
+            except httpx.ConnectError:  # nothing of the body was read
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.1)
+
+    async def _in_ranges(self, request: httpx.Request, first: httpx.Response) -> AsyncIterator[bytes]:
+        """The body of `first`, asked for piece by piece; breaks off where the object is another by now."""
+        size = int(first.headers["content-length"])
+        kept = [(name, value) for name, value in request.headers.raw if not name.lower().startswith(b"if-")]
+        for begin in range(0, size, RANGE):
+            end = min(begin + RANGE, size) - 1
+            asked = [(b"Range", f"bytes={begin}-{end}".encode()), (b"If-Match", first.headers["etag"].encode())]
+            piece = httpx.Request("GET", self._url, headers=[*kept, *asked], extensions=request.extensions)
+            response = await self._sent(piece)
+            try:
+                if response.status_code != 206:
+                    raise ObjectChanged(f"status {response.status_code} for bytes {begin} to {end}")
+                async for chunk in response.aiter_raw():
+                    yield chunk
+            finally:
+                await response.aclose()
+
+    def _path(self, scope: Scope) -> bytes:
+        path: bytes = scope["raw_path"]
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        bucket = bucket_of_host(host)
+        return b"/" + bucket + path if bucket else path
+
+    def _request(self, scope: Scope, path: bytes, receive: Receive) -> httpx.Request:
         given: list[Header] = scope["headers"]
         headers = list(_end_to_end(given))
         query: bytes = scope["query_string"]
-        path: bytes = scope["raw_path"]
-        host = next((value for name, value in given if name == b"host"), b"")
-        if bucket := bucket_of_host(host):
-            path = b"/" + bucket + path
-        if not self._keep_signatures:
-            headers = [(name, value) for name, value in headers if name not in _SIGNATURE]
+        body = _body(receive)
+        if not self._foreign:
+            headers = with_own_key([(name, value) for name, value in headers if name not in _SIGNATURE])
+            if chunks.is_signed(headers):
+                body = chunks.unsigned(body, trailer=chunks.has_trailer(headers))
+            headers = chunks.unsigned_headers(headers)
             query = without_signature(query)
         has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in given)
         return httpx.Request(
             scope["method"],
             self._url,
             headers=headers,
-            content=_body(receive) if has_body else None,
+            content=body if has_body else None,
             extensions={
                 "target": path + (b"?" + query if query else b""),
                 "timeout": self._client.timeout.as_dict(),
@@ -113,14 +201,41 @@ class S3Proxy:
         )
 
 
+class ObjectChanged(ConnectionError):
+    """The object was overwritten or deleted while it was sent: the caller's connection breaks off, it asks again."""
+
+
+def _is_large_upload(scope: Scope) -> bool:
+    if scope["method"] not in ("PUT", "POST"):
+        return False
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), None)
+    chunked = any(name == b"transfer-encoding" for name, _ in scope["headers"])
+    return chunked if length is None else int(length) > LARGE_UPLOAD
+
+
+def _is_large_download(request: httpx.Request, response: httpx.Response) -> bool:
+    return (
+        request.method == "GET"
+        and response.status_code == 200
+        and "etag" in response.headers  # an object, not a listing
+        and int(response.headers.get("content-length", 0)) > 2 * RANGE
+    )
+
+
 def _end_to_end(headers: Iterable[Header]) -> Iterable[Header]:
     return ((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP)
 
 
-_NO_SUCH_KEYS = (
-    b"<Error><Code>NotImplemented</Code><Message>The S3 server of the embedded AWS does not take keys with empty or "
-    b"dot segments (such as a//b or a/../b), which AWS does. Use other keys.</Message></Error>"
-)
+_BUSY = "Please reduce your request rate: large uploads are taken a few at a time."
+
+
+def replaying(body: bytes) -> Receive:
+    """A channel that gives a body which was read before."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
 
 
 async def _body(receive: Receive) -> AsyncIterator[bytes]:
@@ -134,6 +249,5 @@ async def _body(receive: Receive) -> AsyncIterator[bytes]:
             return
 
 
-def _unavailable(error: Exception) -> bytes:
-    text = f"The embedded AWS's S3 server can't be reached: {type(error).__name__}."
-    return f"<Error><Code>ServiceUnavailable</Code><Message>{text}</Message></Error>".encode()
+def _error(code: str, message: str) -> bytes:
+    return f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>".encode()

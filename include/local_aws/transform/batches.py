@@ -3,13 +3,17 @@
 Line splitting ignores quotes, as SageMaker's does: a quoted field with a newline in it makes two records.
 """
 
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import IO
 
 from include.local_aws.transform.filters import ColumnFilter, FilterError, split_fields
 
 MEGABYTE = 1024 * 1024
 DEFAULT_PAYLOAD_MB = 6
+LONGEST_RECORD = 100 * MEGABYTE
+"""MaxPayloadInMB is at most 100 (API reference, CreateTransformJob)."""
 
 
 class TransformError(ValueError):
@@ -47,29 +51,46 @@ class Batch:
 
 def records_of(content: bytes) -> list[str]:
     """The lines of a file; a newline at the very end starts no record. Raises `TransformError` for what isn't UTF-8."""
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise TransformError(f"Expected UTF-8 text, found an undecodable byte at offset {error.start}.") from error
-    lines = text.split("\n")
-    if lines and lines[-1] == "":
-        lines.pop()
-    return [line.removesuffix("\r") for line in lines]
+    return list(records_in(io.BytesIO(content)))
 
 
-def batches(content: bytes, plan: Plan) -> Iterator[Batch]:
-    """The requests for one file; raises `TransformError` for a record larger than MaxPayloadInMB."""
+def records_in(stream: IO[bytes]) -> Iterator[str]:
+    """The same, read as they are needed."""
+    offset = 0
+    while line := stream.readline(LONGEST_RECORD + 1):
+        if len(line) > LONGEST_RECORD:
+            raise TransformError(
+                f"Expected records that end within {LONGEST_RECORD // MEGABYTE} MB, the largest payload that there is; "
+                f"the one at offset {offset} does not."
+            )
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise TransformError(
+                f"Expected UTF-8 text, found an undecodable byte at offset {offset + error.start}."
+            ) from error
+        offset += len(line)
+        yield text.removesuffix("\n").removesuffix("\r")
+
+
+def batches(stream: IO[bytes], plan: Plan) -> Iterator[Batch]:
+    """The requests for one file, read as they are needed; raises `TransformError` for a record larger than
+    MaxPayloadInMB.
+    """
     if not plan.split_lines and not plan.by_record and plan.input_filter.everything:
-        yield Batch(_fitting(content, plan), ())
+        body = stream.read(plan.max_payload or -1)
+        _fitting(len(body) + len(stream.read(1)), plan)
+        yield Batch(body, ())
         return
     pairs = (
         (record, _filtered(record, plan.input_filter, number).encode())
-        for number, record in enumerate(records_of(content), start=1)
+        for number, record in enumerate(records_in(stream), start=1)
     )
     limit = None if not plan.split_lines else 1 if plan.single_record else 0
     first = 1
     for group in _grouped(pairs, plan.max_payload, limit):
-        body = _fitting(b"".join(body + b"\n" for _, body in group), plan)
+        body = b"".join(body + b"\n" for _, body in group)
+        _fitting(len(body), plan)
         yield Batch(body, tuple(record for record, _ in group), first)
         first += len(group)
 
@@ -88,17 +109,18 @@ def _grouped(
             group, size = [], 0
         group.append(pair)
         size += length
+        if max_payload and size > max_payload:
+            break  # it will be refused: no need to read on
     if group:
         yield group
 
 
-def _fitting(body: bytes, plan: Plan) -> bytes:
-    if plan.max_payload and len(body) > plan.max_payload:
+def _fitting(size: int, plan: Plan) -> None:
+    if plan.max_payload and size > plan.max_payload:
         raise TransformError(
-            f"A request of {len(body)} bytes exceeds MaxPayloadInMB ({plan.max_payload // MEGABYTE} MB). "
+            f"A request of {size} bytes or more exceeds MaxPayloadInMB ({plan.max_payload // MEGABYTE} MB). "
             "Split the input by line, or raise MaxPayloadInMB."
         )
-    return body
 
 
 def _filtered(record: str, chosen: ColumnFilter, number: int) -> str:

@@ -11,7 +11,7 @@ from include.local_aws.jobs.runner import Job
 from include.local_aws.s3.client import split_uri
 from include.local_aws.sagemaker.call import Services
 from include.local_aws.store import Record
-from include.local_aws.transform.requests import file_name, output_name
+from include.local_aws.transform.requests import environment_of, file_name, output_name
 
 
 class TransformJob(Job):
@@ -43,16 +43,20 @@ class TransformJob(Job):
                 path = self.root / "input" / "model" / f"{number}.tar.gz"
                 self.services.s3.download(*split_uri(container["ModelDataUrl"]), path)
                 archive = path.relative_to(self.root).as_posix()
-            environment = {**container.get("Environment", {}), **self._request.get("Environment", {})}
+            environment = {**container.get("Environment", {}), **environment_of(self._request)}
             specs.append(ContainerSpec(container["Image"], archive, environment))
         write_specs(config / "chain.json", specs)
         source = self._request["TransformInput"]["DataSource"]["S3DataSource"]
         uri = source["S3Uri"]
         # Keys are no file names: they may be absolute, lead upwards, be too long, or be both a file's and a folder's.
-        for number, each in enumerate(self.services.s3.inputs(source["S3DataType"], uri)):
-            self._names.append(output_name(uri, each.key) if source["S3DataType"] == "S3Prefix" else each.key)
-            self.services.s3.download(each.bucket, each.key, self.root / "input" / "data" / file_name(number))
-        (config / "names.json").write_text(json.dumps(self._names), encoding="utf-8")
+        found = self.services.s3.inputs(source["S3DataType"], uri)
+        prefix = source["S3DataType"] == "S3Prefix"
+        self._names = [output_name(uri, each.key) if prefix else each.key for each in found]
+        data = self.root / "input" / "data"
+        self.services.s3.download_all(
+            (each.bucket, each.key, data / file_name(number)) for number, each in enumerate(found)
+        )
+        (config / "inputs.json").write_text(json.dumps([each.uri for each in found]), encoding="utf-8")
         (config / "transform.json").write_text(json.dumps(self._request, indent=1), encoding="utf-8")
 
     def tick(self) -> None:

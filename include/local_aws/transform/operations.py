@@ -47,9 +47,10 @@ def describe(call: Call) -> dict[str, Any]:
         "TransformJobArn": names.arn("transform", record.region, record.name),
         "TransformJobStatus": record.status,
         "FailureReason": record.body.get("failure"),
-        "CreationTime": record.created,
+        "CreationTime": record.body.get("created", record.created),
         "TransformStartTime": record.body.get("started"),
         "TransformEndTime": record.body.get("ended"),
+        "AutoMLJobArn": record.body.get("automl_job_arn"),
     }
 
 

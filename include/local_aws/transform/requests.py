@@ -57,6 +57,23 @@ def plan_of(request: Mapping[str, Any]) -> Plan:
     )
 
 
+def environment_of(request: Mapping[str, Any]) -> dict[str, str]:
+    """What the containers of a transform job find in their environment besides what the model says.
+
+    They learn from it that they serve a batch, whose answers some write otherwise, and the options of the request,
+    each where it was given. Source: developer guide, "How containers serve for batch transform".
+    """
+    given = {
+        "SAGEMAKER_MAX_PAYLOAD_IN_MB": request.get("MaxPayloadInMB"),
+        "SAGEMAKER_BATCH_STRATEGY": {"SingleRecord": "SINGLE_RECORD", "MultiRecord": "MULTI_RECORD"}.get(
+            request.get("BatchStrategy", "")
+        ),
+        "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": request.get("MaxConcurrentTransforms"),
+    }
+    asked = {name: str(value) for name, value in given.items() if value is not None}
+    return {**request.get("Environment", {}), **asked, "SAGEMAKER_BATCH": "true"}
+
+
 def file_name(number: int) -> str:
     """How the job's directory calls its input object of this number; its output has ``.out`` behind it."""
     return f"{number:06d}"

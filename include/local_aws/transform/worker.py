@@ -8,14 +8,14 @@ import traceback
 import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from include.local_aws.hosting.chain import Chain, ChainError, load, read_specs
 from include.local_aws.images import BadRequest
 from include.local_aws.transform.batches import Batch, Plan, TransformError, assembled, batches
 from include.local_aws.transform.requests import file_name, plan_of
 
-AHEAD = 4
+AHEAD = 1
 """Requests in preparation for each that is under way, so that memory does not grow with the file."""
 
 
@@ -49,38 +49,34 @@ def _transform(directory: Path) -> None:
     chain = load(read_specs(directory / "input" / "config" / "chain.json"), directory)
     data, output = directory / "input" / "data", directory / "output" / "data"
     output.mkdir(parents=True, exist_ok=True)
-    names: list[str] = json.loads((directory / "input" / "config" / "names.json").read_text("utf-8"))
-    for number, name in enumerate(names):
+    uris: list[str] = json.loads((directory / "input" / "config" / "inputs.json").read_text("utf-8"))
+    for number, uri in enumerate(uris):
         began = time.monotonic()
         target = output / f"{file_name(number)}.out"
         try:
-            content = _content(data / file_name(number), gzipped=gzipped)
-            requests = _file(chain, content, target, plan, request.get("MaxConcurrentTransforms", 1))
+            with _opened(data / file_name(number), gzipped=gzipped) as stream:
+                requests = _file(chain, stream, target, plan, request.get("MaxConcurrentTransforms", 1))
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+            raise TransformError(f"{uri}: CompressionType is Gzip, but it can't be read as gzip: {error}.") from error
         except TransformError as error:
-            raise TransformError(f"{name}: {error}") from error
+            raise TransformError(f"{uri}: {error}") from error
         except InvocationFailed as error:
-            raise InvocationFailed(f"{error} (input object {name}{error.records})") from error
-        print(f"{name}: {requests} requests in {time.monotonic() - began:.2f} s", flush=True)
+            raise InvocationFailed(f"{error} (input object {uri}{error.records})") from error
+        print(f"{uri}: {requests} requests in {time.monotonic() - began:.2f} s", flush=True)
 
 
-def _content(source: Path, *, gzipped: bool) -> bytes:
-    content = source.read_bytes()
-    if not gzipped:
-        return content
-    try:
-        return gzip.decompress(content)
-    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise TransformError(f"CompressionType is Gzip, but it can't be read as gzip: {error}.") from error
+def _opened(source: Path, *, gzipped: bool) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(source)) if gzipped else source.open("rb")
 
 
-def _file(chain: Chain, content: bytes, target: Path, plan: Plan, at_once: int) -> int:
+def _file(chain: Chain, stream: IO[bytes], target: Path, plan: Plan, at_once: int) -> int:
     """Answers in the order of their requests, under a name of its own until it is whole; how many there were."""
     part = target.with_name(target.name + ".part")
     count = 0
     waiting: list[tuple[Batch, Future[bytes]]] = []
     with ThreadPoolExecutor(max(1, at_once)) as pool, part.open("wb") as file:
         try:
-            for batch in batches(content, plan):
+            for batch in batches(stream, plan):
                 waiting.append((batch, pool.submit(_invoke, chain, batch, plan)))
                 count += 1
                 if len(waiting) > AHEAD * max(1, at_once):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from include.local_aws.s3.proxy import bucket_of_host, takes, without_signature
+from include.local_aws.s3.proxy import bucket_of_host, without_signature
+from include.local_aws.s3.refusals import refusal, takes, with_own_key
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,41 @@ def test_a_virtual_hosted_bucket_is_read_from_the_host(host: bytes, bucket: byte
 )
 def test_keys_that_the_server_would_change_are_not_taken(path: bytes, fits: bool) -> None:
     assert takes(path) is fits
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "named"),
+    [
+        ("PUT", b"/bucket", b"", None),
+        ("PUT", b"/bucket", b"versioning", None),
+        ("PUT", b"/bucket", b"notification", "PUT ?notification of an S3 bucket"),
+        ("PUT", b"/bucket/", b"website&x-id=PutBucketWebsite", "PUT ?website of an S3 bucket"),
+        ("DELETE", b"/bucket", b"website", "DELETE ?website of an S3 bucket"),
+        ("DELETE", b"/bucket", b"", None),
+        ("PUT", b"/bucket/a/key", b"renameObject", "PUT ?renameObject of an S3 object"),
+        ("PUT", b"/bucket/key", b"partNumber=1&uploadId=u&x-id=UploadPart", None),
+        ("PUT", b"/bucket/key", b"X-Amz-Signature=s&X-Amz-Expires=9&Signature=a&Expires=1&AWSAccessKeyId=k", None),
+        ("POST", b"/bucket/key", b"uploads", None),
+        ("POST", b"/bucket", b"delete", None),
+        ("GET", b"/bucket", b"list-type=2&prefix=inventory", None),
+        ("GET", b"/bucket", b"inventory&id=1", "GET ?inventory of an S3 bucket"),
+        ("GET", b"/bucket/key", b"torrent", "GET ?torrent of an S3 object"),
+        ("GET", b"/", b"", None),
+        ("PUT", b"/bucket/a//b", b"", "empty or dot segments"),
+    ],
+)
+def test_what_the_server_would_take_for_something_else_is_refused_by_name(
+    method: str, path: bytes, query: bytes, named: str | None
+) -> None:
+    said = refusal(method, path, query)
+    assert said is None if named is None else said is not None and named in said.decode()
+
+
+def test_a_kms_key_becomes_the_servers_own_and_other_headers_stay() -> None:
+    kms = [
+        (b"x-amz-server-side-encryption", b"aws:kms"),
+        (b"x-amz-server-side-encryption-aws-kms-key-id", b"k"),
+        (b"content-type", b"text/csv"),
+    ]
+    assert with_own_key(kms) == [(b"content-type", b"text/csv"), (b"x-amz-server-side-encryption", b"AES256")]
+    assert with_own_key(kms[2:]) == kms[2:]

@@ -1,5 +1,6 @@
 """Records into requests, answers into output lines."""
 
+import io
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +24,7 @@ FILE = b"1,a,x\n2,b,y\n3,c,z\n"
 
 
 def bodies(content: bytes = FILE, **changes: Any) -> list[bytes]:
-    return [batch.body for batch in batches(content, replace(PLAN, **changes))]
+    return [batch.body for batch in batches(io.BytesIO(content), replace(PLAN, **changes))]
 
 
 def test_a_last_newline_starts_no_record_and_carriage_returns_go() -> None:
@@ -49,7 +50,7 @@ def test_without_split_the_whole_file_is_one_request_untouched() -> None:
 
 
 def test_the_input_filter_hides_columns_from_the_model_but_not_from_the_join() -> None:
-    (batch,) = batches(FILE, replace(PLAN, input_filter=parse("$[1:]")))
+    (batch,) = batches(io.BytesIO(FILE), replace(PLAN, input_filter=parse("$[1:]")))
     assert batch.body == b"a,x\nb,y\nc,z\n"
     assert batch.records == ("1,a,x", "2,b,y", "3,c,z")
 
@@ -60,8 +61,16 @@ def test_a_record_larger_than_the_payload_fails(split_lines: bool) -> None:
         bodies(b"x" * 2000, split_lines=split_lines)
 
 
+def test_what_will_be_refused_is_not_read_to_its_end() -> None:
+    for changes in ({"split_lines": False}, {"split_lines": False, "output_filter": parse("$[0]")}):
+        stream = io.BytesIO(b"x\n" * 1_000_000)
+        with pytest.raises(TransformError, match="exceeds MaxPayloadInMB"):
+            list(batches(stream, replace(PLAN, **changes)))
+        assert stream.tell() < 3000
+
+
 def test_every_request_knows_the_number_of_its_first_record() -> None:
-    whole = batches(FILE, replace(PLAN, max_payload=12))
+    whole = batches(io.BytesIO(FILE), replace(PLAN, max_payload=12))
     assert [(batch.first, len(batch.records)) for batch in whole] == [(1, 2), (3, 1)]
 
 

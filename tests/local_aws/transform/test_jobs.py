@@ -120,7 +120,7 @@ def test_data_that_can_not_be_transformed_fail_the_job_with_a_reason(
     answer = run(aws, name, trained.model, f"s3://{BUCKET}/{name}/", **({"DataProcessing": filters} if filters else {}))
     assert answer["TransformJobStatus"] == "Failed"
     assert reason in answer["FailureReason"]
-    assert "a.csv" in answer["FailureReason"]
+    assert f"s3://{BUCKET}/{name}/a.csv" in answer["FailureReason"]
     found = aws.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=f"out/{name}/")
     assert found["KeyCount"] == 0
 
@@ -128,7 +128,7 @@ def test_data_that_can_not_be_transformed_fail_the_job_with_a_reason(
 def test_a_record_of_a_single_record_job_is_told_by_its_number_in_the_file(aws: Running, trained: Trained) -> None:
     aws.client("s3").put_object(Bucket=BUCKET, Key="third/a.csv", Body="0.5,0.5,x\n0.5,0.5,y\n0.5\n")
     answer = run(aws, "third", trained.model, f"s3://{BUCKET}/third/", BatchStrategy="SingleRecord")
-    assert answer["FailureReason"].endswith("(input object a.csv, record 3)")
+    assert answer["FailureReason"].endswith("(input object s3://tests/third/a.csv, record 3)")
 
 
 @pytest.mark.parametrize("form", ["absolute", "upwards", "long"])
@@ -167,3 +167,26 @@ def test_a_name_is_never_free_again(aws: Running, trained: Trained, rows: str) -
         sagemaker.stop_transform_job(TransformJobName="twice")
     (summary,) = sagemaker.list_transform_jobs(NameContains="twice")["TransformJobSummaries"]
     assert summary["TransformJobStatus"] == "Completed"
+
+
+def test_a_stop_right_after_the_creation_is_never_lost(aws: Running, trained: Trained, rows: str) -> None:
+    aws.client("s3").put_object(Bucket=BUCKET, Key="brief/rows.csv", Body=rows)
+    sagemaker = aws.client("sagemaker")
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/brief/"}}
+    names = [f"brief-{number}" for number in range(12)]
+    for name in names:
+        sagemaker.create_transform_job(
+            TransformJobName=name,
+            ModelName=trained.model,
+            TransformInput={"DataSource": source, "ContentType": "text/csv", "SplitType": "Line"},
+            TransformOutput={"S3OutputPath": f"s3://{BUCKET}/out/{name}"},
+            TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        )
+        sagemaker.stop_transform_job(TransformJobName=name)
+    for name in names:
+        ended = until(
+            lambda name=name: sagemaker.describe_transform_job(TransformJobName=name),  # type: ignore[misc]
+            "TransformJobStatus",
+            ("InProgress", "Stopping"),
+        )
+        assert ended["TransformJobStatus"] == "Stopped"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from include.local_aws.transform.requests import check, output_name, plan_of
+from include.local_aws.transform.requests import check, environment_of, output_name, plan_of
 from include.local_aws.wire.errors import NotImplementedHere, ValidationException
 
 
@@ -53,6 +53,18 @@ def test_options_that_contradict_each_other_are_refused(bad: dict[str, Any], sai
 def test_what_is_not_here_is_named(bad: dict[str, Any], said: str) -> None:
     with pytest.raises(NotImplementedHere, match=f"does not implement .*{said}"):
         check(bad)
+
+
+def test_containers_learn_that_they_serve_a_batch_and_the_options_that_were_given() -> None:
+    assert environment_of(request()) == {"SAGEMAKER_BATCH": "true"}
+    asked = {"BatchStrategy": "SingleRecord", "MaxPayloadInMB": 2, "MaxConcurrentTransforms": 3}
+    assert environment_of(request(Environment={"MINE": "1", "SAGEMAKER_BATCH": "no"}, **asked)) == {
+        "MINE": "1",
+        "SAGEMAKER_BATCH": "true",
+        "SAGEMAKER_BATCH_STRATEGY": "SINGLE_RECORD",
+        "SAGEMAKER_MAX_PAYLOAD_IN_MB": "2",
+        "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": "3",
+    }
 
 
 @pytest.mark.parametrize(
