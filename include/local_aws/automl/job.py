@@ -14,6 +14,7 @@ from typing import Any
 from include.local_aws import ACCOUNT
 from include.local_aws.automl.requests import tabular_of
 from include.local_aws.automl.statuses import FINAL, advances
+from include.local_aws.automl.steps import Steps
 from include.local_aws.jobs.logs import Follower, Stream
 from include.local_aws.jobs.runner import Job, JobFailed
 from include.local_aws.sagemaker.call import Services
@@ -25,6 +26,9 @@ GRACE_SECONDS = 30
 """The search keeps its own time limit; a job that is over it by so much is ended from outside."""
 
 SEED = 1
+
+PARTIAL_FAILURES = 5
+"""PartialFailureReasons that DescribeAutoMLJob tells at most (the service model's limit)."""
 
 
 class AutoMLJob(Job):
@@ -40,6 +44,8 @@ class AutoMLJob(Job):
         self._events = Follower(self.root / "output" / "events.jsonl")
         self._uploaded: dict[str, tuple[int, int]] = {}
         self._end_reason: str | None = None
+        self._mode: str | None = None
+        self._steps = Steps(services, record.region, record.name, self._request, self.output_uri)
 
     @property
     def stream(self) -> Stream:
@@ -100,6 +106,8 @@ class AutoMLJob(Job):
                     self._resolved(event)
                 case "status":
                     self._status(event["secondary_status"])
+                case "step":
+                    self._steps.take_over(self._located(event))
                 case "candidate":
                     self._candidate(event["candidate"], event.get("partial_failure"))
                 case "best":
@@ -116,6 +124,9 @@ class AutoMLJob(Job):
 
     def _resolved(self, event: Mapping[str, Any]) -> None:
         criteria = self._tabular.get("CompletionCriteria")
+        self._mode = event["mode"]
+        if self._mode == "ENSEMBLING":
+            self._steps.analysis(self._created, event["time"])
         self._change(
             mode=event["mode"],
             resolved={
@@ -138,6 +149,12 @@ class AutoMLJob(Job):
 
     def _candidate(self, candidate: dict[str, Any], partial_failure: str | None) -> None:
         stored = self._located(candidate)
+        if self._mode == "ENSEMBLING":
+            containers = stored.get("InferenceContainers", [])
+            model = (
+                containers[0]["ModelDataUrl"] if containers else f"{self.output_uri}/sagemaker-automl-candidates/model"
+            )
+            stored["CandidateSteps"] = self._steps.of_ensembling(stored, model)
         kind, parent = "candidate", self.name.lower()
         key = f"{parent}/{stored['CandidateName']}"
         status = stored["CandidateStatus"]
@@ -153,12 +170,16 @@ class AutoMLJob(Job):
                 self.region,
                 self.name,
                 lambda record: record.having(
-                    partial=[*record.body.get("partial", []), {"PartialFailureMessage": partial_failure[:1024]}]
+                    partial=[*record.body.get("partial", []), {"PartialFailureMessage": partial_failure[:1024]}][
+                        :PARTIAL_FAILURES
+                    ]
                 ),
             )
 
     def _located(self, value: Any) -> Any:
-        """The same with every ``artifact:`` path as the S3 URI that it is uploaded to, files being uploaded now."""
+        """The same with every ``artifact:`` path as the S3 URI that it is uploaded to, files and what is in
+        folders being uploaded now.
+        """
         if isinstance(value, dict):
             return {key: self._located(each) for key, each in value.items()}
         if isinstance(value, list):
@@ -166,8 +187,9 @@ class AutoMLJob(Job):
         if isinstance(value, str) and value.startswith("artifact:"):
             relative = value.removeprefix("artifact:").lstrip("/")
             path = self.root / "output" / "artifacts" / relative
-            if path.is_file():
-                self._upload(path)
+            for each in [path] if path.is_file() else sorted(path.rglob("*")):
+                if each.is_file():
+                    self._upload(each)
             return f"{self.output_uri}/{relative}"
         return value
 

@@ -144,19 +144,14 @@ def stop(call: Call) -> None:
 def list_candidates(call: Call) -> dict[str, Any]:
     """ListCandidatesForAutoMLJob, newest first unless asked otherwise."""
     record, given = _get(call), call.input
-    found = [dict(each.body) for each in call.store.all("candidate", region=call.region, parent=record.name.lower())]
+    found = [each.body for each in lists.visible(call, "candidate", parent=record.name.lower())]
     if "StatusEquals" in given:
         found = [each for each in found if each["CandidateStatus"] == given["StatusEquals"]]
     if "CandidateNameEquals" in given:
         found = [each for each in found if each["CandidateName"] == given["CandidateNameEquals"]]
     by = given.get("SortBy", "CreationTime")
-    found.sort(key=_ORDERS[by], reverse=given.get("SortOrder", "Descending") == "Descending")
-    start = lists.read_token(given["NextToken"])[1] if "NextToken" in given else 0
-    end = start + given.get("MaxResults", lists.DEFAULT_PAGE)
-    answer: dict[str, Any] = {"Candidates": found[start:end]}
-    if end < len(found):
-        answer["NextToken"] = lists.write_token(("", end))
-    return answer
+    descending = given.get("SortOrder", "Descending") == "Descending"
+    return lists.page_of(call, found, "Candidates", _ORDERS[by], descending=descending)
 
 
 def _objective(candidate: Mapping[str, Any]) -> tuple[Any, ...]:

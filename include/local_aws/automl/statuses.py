@@ -13,7 +13,9 @@ ORDER = {
         "FeatureEngineering",
         "ModelTuning",
         "GeneratingExplainabilityReport",
+        "ExplainabilityError",  # (?) that report was not made; the job goes on
         "GeneratingModelInsightsReport",
+        "ModelInsightsError",  # (?) as above
     ),
     "ENSEMBLING": (
         "Starting",
@@ -21,7 +23,9 @@ ORDER = {
         "PreTraining",  # (?)
         "TrainingModels",
         "GeneratingExplainabilityReport",
+        "ExplainabilityError",  # (?) that report was not made; the job goes on
         "GeneratingModelInsightsReport",
+        "ModelInsightsError",  # (?) as above
     ),
 }
 

@@ -12,6 +12,7 @@ from include.local_aws.jobs.runner import JobFailed
 from include.local_aws.s3.client import S3Files
 from include.local_aws.sagemaker.call import Services
 from include.local_aws.store import Record, Store
+from include.local_aws.training import start as training
 
 
 class FakeS3:
@@ -40,8 +41,11 @@ class Search:
 
     def __init__(self, folder: Path, store: Store, **tabular: Any) -> None:
         self.store, self.s3 = store, FakeS3()
+        source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/train/"}}
         request = {
             "AutoMLJobName": "Job",
+            "RoleArn": "arn:aws:iam::123456789012:role/service",
+            "AutoMLJobInputDataConfig": [{"ChannelType": "training", "DataSource": source}],
             "OutputDataConfig": {"S3OutputPath": "s3://b/out/"},
             "AutoMLProblemTypeConfig": {"TabularJobConfig": {"TargetAttributeName": "y", **tabular}},
         }
@@ -135,6 +139,73 @@ def test_partial_failures_add_up(tmp_path: Path, store: Store) -> None:
         {"PartialFailureMessage": "one failed"},
         {"PartialFailureMessage": "two failed"},
     ]
+
+
+def training_step(name: str, **changes: Any) -> dict[str, Any]:
+    request = {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {"TrainingImage": "i", "TrainingInputMode": "File"},
+        "InputDataConfig": [{"DataSource": {"S3DataSource": {"S3Uri": "artifact:rows/train/"}}}],
+        "OutputDataConfig": {"S3OutputPath": "artifact:models"},
+    }
+    done = {"started": 1.0, "ended": 3.0, "status": "Completed", "failure": None, "metrics": [["validation:f1", 0.5]]}
+    return {
+        "kind": "training",
+        "name": name,
+        "request": request,
+        "model": "artifact:models/m.tar.gz",
+        **done,
+        **changes,
+    }
+
+
+def test_a_step_becomes_a_job_whose_data_are_in_s3(tmp_path: Path, store: Store) -> None:
+    """With the AutoML job's role and ARN, and its times."""
+    search = Search(tmp_path, store)
+    for name in ("rows/train/a.csv", "rows/train/b.csv", "rows/validation/a.csv", "models/m.tar.gz"):
+        search.writes(name)
+    search.says("step", **training_step("step-1"))
+    search.job.tick()
+    described = training.describe(store.get("training", "r", "step-1"))
+    assert described["AutoMLJobArn"] == "arn:aws:sagemaker:r:123456789012:automl-job/Job"
+    assert described["RoleArn"] == "arn:aws:iam::123456789012:role/service"
+    assert described["ModelArtifacts"] == {"S3ModelArtifacts": "s3://b/out/Job/models/m.tar.gz"}
+    assert described["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == "s3://b/out/Job/rows/train/"
+    assert (described["TrainingStartTime"], described["TrainingEndTime"]) == (1.0, 3.0)
+    assert [each["Value"] for each in described["FinalMetricDataList"]] == [0.5]
+    uploaded = {uri.removeprefix("s3://b/out/Job/") for uri in search.s3.uris}
+    assert uploaded == {"rows/train/a.csv", "rows/train/b.csv", "models/m.tar.gz"}
+
+
+def test_a_step_that_failed_is_a_failed_job(tmp_path: Path, store: Store) -> None:
+    """With its reason."""
+    search = Search(tmp_path, store)
+    search.says("step", **training_step("step-1", status="Failed", failure="AlgorithmError: slow", metrics=[]))
+    search.job.tick()
+    described = training.describe(store.get("training", "r", "step-1"))
+    assert (described["TrainingJobStatus"], described["FailureReason"]) == ("Failed", "AlgorithmError: slow")
+
+
+def test_an_ensembling_candidate_gets_one_training_job_however_often_it_is_reported(
+    tmp_path: Path, store: Store
+) -> None:
+    """And the analysis of the data, which is the same for all; one that was never begun has none."""
+    search = Search(tmp_path, store)
+    search.says("resolved", problem_type="Regression", metric="MSE", mode="ENSEMBLING", algorithms=["xgboost"])
+    for _ in range(2):
+        for name in ("XGBoost-BAG-L1-t1", "ExtraTrees-BAG-L1-t2"):
+            search.says("candidate", candidate={**candidate(name, 0.5), "CreationTime": 1.0, "EndTime": 2.0})
+    never = {"CandidateName": "catboost", "CandidateStatus": "Failed", "FailureReason": "not available"}
+    search.says("candidate", candidate={**never, "CreationTime": 1.0, "EndTime": 1.0})
+    search.job.tick()
+    stepped = {each["CandidateName"]: each["CandidateSteps"] for each in search.candidates()}
+    assert stepped["catboost"] == []
+    first, second = stepped["XGBoost-BAG-L1-t1"], stepped["ExtraTrees-BAG-L1-t2"]
+    assert first[0] == second[0]
+    assert [step["CandidateStepType"].rpartition("::")[2] for step in first] == ["ProcessingJob", "TrainingJob"]
+    names = {each.name for each in store.all("training")}
+    assert names == {first[1]["CandidateStepName"], second[1]["CandidateStepName"]}
+    assert [each.name for each in store.all("processing")] == [first[0]["CandidateStepName"]]
 
 
 def test_at_the_end_everything_is_uploaded_once(tmp_path: Path, store: Store) -> None:

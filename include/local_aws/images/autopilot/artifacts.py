@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import tarfile
 import time
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ class Output:
     """The job's output folder."""
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         self._events = root / "output" / "events.jsonl"
         self.artifacts = root / "output" / "artifacts"
         self.artifacts.mkdir(parents=True, exist_ok=True)
@@ -38,23 +40,40 @@ class Output:
         self.write(relative, json.dumps(document, indent=2, allow_nan=False).encode())
 
     def write(self, relative: str, content: bytes) -> None:
-        """Write an artifact."""
+        """Write an artifact, whole at once: what stands among the artifacts may be uploaded at any moment."""
         path = self.artifacts / relative
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        partial = self.root / "output" / f"partial-{os.getpid()}"
+        partial.write_bytes(content)
+        partial.replace(path)
 
     def write_model(self, relative: str, kind: str, model: Any, manifest: Mapping[str, Any]) -> None:
         """Write a model.tar.gz with the object and a manifest; the same object gives the same bytes."""
-        pickled = io.BytesIO()
-        joblib.dump(model, pickled)
-        described = json.dumps({"format": FORMAT, "kind": kind, **manifest}, indent=2, allow_nan=False).encode()
-        archive = io.BytesIO()
-        with (
-            gzip.GzipFile(fileobj=archive, mode="wb", compresslevel=1, mtime=0) as compressed,
-            tarfile.open(fileobj=compressed, mode="w") as tar,
-        ):
-            for name, content in ((MANIFEST, described), (MODEL, pickled.getvalue())):
-                info = tarfile.TarInfo(name)
-                info.size = len(content)
-                tar.addfile(info, io.BytesIO(content))
-        self.write(relative, archive.getvalue())
+        self.write(relative, pack(kind, model, manifest))
+
+
+def pack(kind: str, model: Any, manifest: Mapping[str, Any]) -> bytes:
+    """A model.tar.gz with the object and a manifest; the same object gives the same bytes."""
+    return archive(pickled(kind, model, manifest))
+
+
+def pickled(kind: str, model: Any, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files of a model directory: a manifest, and the object."""
+    content = io.BytesIO()
+    joblib.dump(model, content)
+    described = json.dumps({"format": FORMAT, "kind": kind, **manifest}, indent=2, allow_nan=False).encode()
+    return {MANIFEST: described, MODEL: content.getvalue()}
+
+
+def archive(files: Mapping[str, bytes]) -> bytes:
+    """A tar.gz of files; the same files give the same bytes."""
+    packed = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w") as tar,
+    ):
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return packed.getvalue()

@@ -28,6 +28,8 @@ class Candidate:
     containers: Sequence[Mapping[str, Any]]
     started: float
     ended: float
+    steps: Sequence[Mapping[str, str]] = ()
+    """The jobs that made it, as AutoMLCandidateSteps."""
 
     def rank(self, metric: str) -> tuple[float, float]:
         """Greater is better: by the objective, then by the closeness of the predictions."""
@@ -42,7 +44,7 @@ def best(candidates: Sequence[Candidate], metric: str) -> Candidate:
 def describe(candidate: Candidate, metric: str, locations: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The candidate as an AutoMLCandidate; ``locations`` are those of its reports, once they exist.
 
-    CandidateSteps is empty: a candidate's fits are not jobs of their own here.
+    An ensembling candidate has no steps here: whoever takes it over knows the jobs that stand for them.
     """
     properties: dict[str, Any] = {
         "CandidateMetrics": [
@@ -66,7 +68,7 @@ def describe(candidate: Candidate, metric: str, locations: Mapping[str, str] | N
             "StandardMetricName": metric,
         },
         "ObjectiveStatus": "Succeeded",
-        "CandidateSteps": [],
+        "CandidateSteps": [dict(step) for step in candidate.steps],
         "CandidateStatus": "Completed",
         "InferenceContainers": [dict(container) for container in candidate.containers],
         "CreationTime": candidate.started,
@@ -76,12 +78,20 @@ def describe(candidate: Candidate, metric: str, locations: Mapping[str, str] | N
     }
 
 
-def describe_failure(name: str, reason: str, started: float, ended: float, *, stopped: bool = False) -> dict[str, Any]:
+def describe_failure(
+    name: str,
+    reason: str,
+    started: float,
+    ended: float,
+    *,
+    stopped: bool = False,
+    steps: Sequence[Mapping[str, str]] = (),
+) -> dict[str, Any]:
     """A candidate that has no model: its fit failed, or was stopped with the job."""
     return {
         "CandidateName": name,
         "ObjectiveStatus": "Failed",
-        "CandidateSteps": [],
+        "CandidateSteps": [dict(step) for step in steps],
         "CandidateStatus": "Stopped" if stopped else "Failed",
         "FailureReason": reason[:_REASON_LIMIT],
         "CreationTime": started,

@@ -14,6 +14,9 @@ from include.local_aws.images.autopilot.table import Table
 
 _REPORTS_SHARE = 0.25
 _REPORTS_SECONDS = 20.0
+_CLOSING_SHARE = 0.05
+_CLOSING_SECONDS = 3.0
+"""For the ensemble, and for writing the last models."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +33,25 @@ class Context:
     started: float
     failures: list[str] = field(default_factory=list)
     """Why candidates came to nothing, in order."""
+    reported: bool = True
+    """Whether reports follow the training; without them the whole time is the training's."""
 
     @property
     def problem_type(self) -> ProblemType:
         """Of the table."""
         return self.table.schema.problem_type
 
-    def seconds_left(self) -> float:
-        """Until training has to end: the job's limit, less what the reports take."""
+    def training_seconds(self) -> float:
+        """From the job's start until training has to end: the job's limit, less what follows the training."""
         limit = self.spec.max_job_seconds
         if limit is None:
             return float("inf")
-        return self.started + limit - min(_REPORTS_SHARE * limit, _REPORTS_SECONDS) - time.monotonic()
+        reports = min(_REPORTS_SHARE * limit, _REPORTS_SECONDS) if self.reported else 0.0
+        return limit - reports - min(_CLOSING_SHARE * limit, _CLOSING_SECONDS)
+
+    def seconds_left(self) -> float:
+        """Until training has to end."""
+        return self.started + self.training_seconds() - time.monotonic()
 
     def job_seconds_left(self) -> float:
         """Until the job has to end."""

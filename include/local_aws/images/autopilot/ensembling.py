@@ -6,23 +6,48 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from include.local_aws.images.autopilot import fitting, objective, trials, uris
+from include.local_aws.images.autopilot import fitting, objective, spaces, trials, uris
 from include.local_aws.images.autopilot.candidates import ALL_KEYS, Candidate, describe, describe_failure
 from include.local_aws.images.autopilot.context import Context
 from include.local_aws.images.autopilot.families import FAMILIES, Floats
 from include.local_aws.images.autopilot.predictor import Member, Predictor, combine
 from include.local_aws.images.autopilot.spec import ALGORITHMS, JobFailure
-from include.local_aws.images.autopilot.studies import Line, Trial
+from include.local_aws.images.autopilot.studies import Line, Opening, Trial
 from include.local_aws.images.autopilot.trials import Material
 from include.local_aws.images.autopilot.workers import Outcome
 
 _SELECTION_ROUNDS = 30
 _SELECTION_PATIENCE = 6
 _SELECTION_ROWS = 20_000
+_SELECTION_SECONDS = 2.0
+_LEADERS = 24
+"""Of the candidates, those that the ensemble is chosen from, besides the best one of every line."""
+
+_PERCEPTRON = Line("nn-torch", "quantile")
+_PORTFOLIO = (
+    Opening(Line("lightgbm", "ordinal"), spaces.RANDOM_THRESHOLDS),
+    Opening(Line("xgboost", "rotated")),
+    Opening(Line("extra-trees", "ordinal")),
+    Opening(_PERCEPTRON),
+    Opening(Line("linear-learner", "spline")),
+    Opening(Line("lightgbm", "rotated"), spaces.SMALL_TREES),
+    Opening(Line("xgboost", "ordinal"), spaces.FLAT_TREES),
+    Opening(Line("linear-learner", "one-hot")),
+    Opening(Line("lightgbm", "ordinal"), spaces.SLOW_SMALL_TREES),
+    Opening(Line("randomforest", "ordinal")),
+    Opening(Line("extra-trees", "rotated")),
+)
+"""The first candidates: different families early, so that a few of them give much to combine. Chosen by what they gain
+on the tables of benchmarks/bench_search.py.
+"""
+_WIDE = 100
+"""Numeric columns, from which on splines are too many features, and sums of all columns say little about a few."""
+_FEW_ROWS = 1000
 
 
 def lines(context: Context) -> list[Line]:
@@ -42,12 +67,36 @@ def lines(context: Context) -> list[Line]:
             now = time.time()
             reason = f"The algorithm {name} is not available in the embedded Autopilot; the others were searched."
             context.report_failure(describe_failure(f"{name}-BAG-L1", reason, now, now))
-    return [Line(name, FAMILIES[name].recipe) for name in available]
+    columns = context.table.schema.used
+    numeric = sum(column.kind in ("numeric", "datetime") for column in columns)
+    unfit = {"spline"} if numeric == 0 else set()
+    unfit |= {"rotated"} if numeric < 2 else set()
+    unfit |= {"rotated", "spline"} if numeric > _WIDE else set()
+    portfolio = dict.fromkeys(opening.line for opening in _PORTFOLIO)
+    found = [line for line in portfolio if line.algorithm in available and line.recipe not in unfit]
+    left = [name for name in available if name not in {line.algorithm for line in found}]
+    return found + [Line(name, FAMILIES[name].recipe) for name in left]
+
+
+def _openings(context: Context, lines: Sequence[Line]) -> list[Opening]:
+    """The portfolio's openings of these lines, then the starting points of lines that it doesn't have.
+
+    Algorithms that were asked for by name come first once each, so that few candidates try all of them.
+    """
+    found = [opening for opening in _PORTFOLIO if opening.line in lines]
+    if len(context.table.train) < _FEW_ROWS:
+        found = [replace(each, changes=spaces.FULL_BATCHES) if each.line == _PERCEPTRON else each for each in found]
+    known = {opening.line for opening in found}
+    found += [Opening(line) for line in lines if line not in known]
+    if not context.spec.algorithms:
+        return found
+    first = {opening.line.algorithm: opening for opening in reversed(found)}
+    return sorted(found, key=lambda opening: opening is not first[opening.line.algorithm])
 
 
 def search(context: Context, lines: Sequence[Line]) -> tuple[list[Candidate], Material]:
     """Train base models until their number or the time is used up, then their ensemble as the last candidate."""
-    material = trials.prepare(context, [line.recipe for line in lines], bagged=True)
+    material = trials.prepare(context, [line.recipe for line in lines], bagged=True, ahead=False)
     base_models = max(1, context.max_candidates - 1)
 
     def name(trial: Trial) -> str:
@@ -71,7 +120,7 @@ def search(context: Context, lines: Sequence[Line]) -> tuple[list[Candidate], Ma
             ended=outcome.ended,
         )
 
-    done, last = trials.run(context, material, lines, base_models, name, make)
+    done, last = trials.run(context, material, lines, base_models, name, make, _openings(context, lines))
     candidates = list(done.values())
     if len(candidates) > 1:
         candidates.append(_ensemble(context, material, done, last + 1))
@@ -80,7 +129,7 @@ def search(context: Context, lines: Sequence[Line]) -> tuple[list[Candidate], Ma
 
 def _ensemble(context: Context, material: Material, done: Mapping[int, Candidate], number: int) -> Candidate:
     started = time.time()
-    numbers = list(done)
+    numbers = _leaders(context, done)
     weights = select(context, material.y, material.weight, [done[each].predicted for each in numbers])
     chosen = {each: weight for each, weight in zip(numbers, weights, strict=True) if weight > 0}
     predicted = np.asarray(sum(done[each].predicted * weight for each, weight in chosen.items()), dtype=np.float64)
@@ -103,8 +152,17 @@ def _ensemble(context: Context, material: Material, done: Mapping[int, Candidate
     return candidate
 
 
+def _leaders(context: Context, done: Mapping[int, Candidate]) -> list[int]:
+    """The candidates that an ensemble may be chosen from, by number: the best ones, and the best of each algorithm."""
+    ranked = sorted(done, key=lambda number: done[number].rank(context.metric), reverse=True)
+    first = {done[number].algorithm: number for number in reversed(ranked)}
+    return sorted({*ranked[:_LEADERS], *first.values()})
+
+
 def select(context: Context, y: Floats, weight: Floats, predictions: Sequence[Floats]) -> list[float]:
     """Weights of an ensemble by greedy forward selection with replacement, which add up to 1.
+
+    Of equal objectives the closer prediction counts. It ends when it stops gaining, or after a few seconds.
 
     Source: Caruana et al., "Ensemble selection from libraries of models", ICML 2004.
     """
@@ -113,21 +171,30 @@ def select(context: Context, y: Floats, weight: Floats, predictions: Sequence[Fl
         rows = np.sort(np.random.default_rng(context.spec.seed).choice(rows, _SELECTION_ROWS, replace=False))
     parts = [predicted[rows] for predicted in predictions]
 
-    def rank(predicted: Floats) -> tuple[float, float]:
-        metrics = objective.evaluate(context.problem_type, y[rows], predicted, weight[rows])
-        return objective.score(metrics, context.metric), objective.tie_break(metrics)
+    y, weight = y[rows], weight[rows]
 
+    def score(predicted: Floats) -> float:
+        return objective.measure(context.metric, y, predicted, weight)
+
+    def closeness(predicted: Floats) -> float:
+        return objective.closeness(y, predicted, weight)
+
+    began = time.monotonic()
     taken: list[int] = []
     total = np.zeros_like(parts[0])
     best: tuple[tuple[float, float], int] | None = None
     for size in range(1, _SELECTION_ROUNDS + 1):
-        ranks = [rank((total + part) / size) for part in parts]
-        pick = max(range(len(parts)), key=lambda index: ranks[index])
+        scores = [score((total + part) / size) for part in parts]
+        equal = [index for index, value in enumerate(scores) if value == max(scores)]
+        pick = max(equal, key=lambda index: closeness((total + parts[index]) / size))
         taken.append(pick)
         total = total + parts[pick]
-        if best is None or ranks[pick] > best[0]:
-            best = (ranks[pick], size)
+        rank = scores[pick], closeness(total / size)
+        if best is None or rank > best[0]:
+            best = (rank, size)
         elif size - best[1] >= _SELECTION_PATIENCE:
+            break
+        if time.monotonic() - began > _SELECTION_SECONDS:
             break
     assert best is not None
     return [taken[: best[1]].count(index) / best[1] for index in range(len(parts))]

@@ -9,6 +9,8 @@ values over the explained rows, as Clarify's default aggregation has it.
 
 from __future__ import annotations
 
+import csv
+import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +26,8 @@ Floats = NDArray[np.float64]
 EXPLAINED_ROWS = 24
 _ROUNDS = 24
 _BATCH_ROWS = 20_000
+_BATCH_CELLS = 4_000_000
+_FEWEST_ROWS = 4
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,14 @@ def shapley(
     random = np.random.default_rng(seed)
     columns = [column.name for column in schema.used]
     cells = rows[columns].to_numpy(dtype=object)
-    explained = random.choice(len(cells), min(EXPLAINED_ROWS, len(cells)), replace=False)
+    # Cells of one explained row in one round: a row for each column that is replaced.
+    each = (len(columns) + 1) * len(columns)
+    count = min(EXPLAINED_ROWS, max(_FEWEST_ROWS, _BATCH_CELLS // each), len(cells))
+    explained = random.choice(len(cells), count, replace=False)
     total: Floats | None = None
     expected: list[Floats] = []
     rounds = 0
-    together = max(1, _BATCH_ROWS // ((len(columns) + 1) * len(explained)))
+    together = max(1, min(_BATCH_ROWS * len(columns), _BATCH_CELLS) // (each * count))
     while rounds < _ROUNDS and (rounds == 0 or time.monotonic() - began < seconds):
         batch = min(together if rounds else 1, _ROUNDS - rounds)
         shares, base = _round(predict, cells, columns, np.tile(explained, batch), random)
@@ -69,11 +76,7 @@ def analysis(attributions: Attributions, problem_type: str) -> dict[str, object]
     """Clarify's ``analysis.json``: ``label0`` is the number or the positive class; several classes have a label
     each.
     """
-    outputs = attributions.values.shape[2]
-    if problem_type == "BinaryClassification":
-        named = {"label0": 1}
-    else:
-        named = {f"label{index}": index for index in range(outputs)}
+    named = _named(attributions, problem_type)
     return {
         "version": "1.0",
         "explanations": {
@@ -89,6 +92,23 @@ def analysis(attributions: Attributions, problem_type: str) -> dict[str, object]
             }
         },
     }
+
+
+def rows(attributions: Attributions, problem_type: str) -> bytes:
+    """Clarify's ``explanations_shap/out.csv``: a line for each explained row, a column for each feature and label."""
+    named = _named(attributions, problem_type)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([f"{column}_{label}" for label in named for column in attributions.columns])
+    for values in attributions.values:
+        writer.writerow([repr(float(value)) for output in named.values() for value in values[:, output]])
+    return out.getvalue().encode()
+
+
+def _named(attributions: Attributions, problem_type: str) -> dict[str, int]:
+    if problem_type == "BinaryClassification":
+        return {"label0": 1}
+    return {f"label{index}": index for index in range(attributions.values.shape[2])}
 
 
 def _round(

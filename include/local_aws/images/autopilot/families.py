@@ -1,7 +1,7 @@
 """Model families: how each algorithm is fitted, its starting hyperparameters and the space that Optuna searches.
 
 Every fit is single-threaded and seeded, so that the same request gives the same model; the search runs several fits
-at once instead. ``nn-torch`` and ``mlp`` are scikit-learn's multi-layer perceptron. ``catboost`` and ``fastai`` are
+at once instead. ``nn-torch`` is scikit-learn's multi-layer perceptron. ``catboost`` and ``fastai`` are
 Autopilot's too, but not available here: ``FAMILIES`` does not have them, and a search that asks for them says so.
 """
 
@@ -23,13 +23,22 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
+from include.local_aws.images.autopilot import spaces
 from include.local_aws.images.autopilot.features import Matrix
+from include.local_aws.images.autopilot.spaces import Parameters
 
 Floats = NDArray[np.float64]
-Parameters = Mapping[str, Any]
 
 _MAX_ROUNDS = 2000
 _PATIENCE = 40
+_TREES_AT_ONCE = 25
+_TREES_AT_ONCE_CELLS = 10_000_000
+"""Trees times cells of the table between two looks at the clock."""
+_FOREST_LEAVES = 4000
+"""Leaves of a tree, about, at most: a forest of 200 trees then stays near 100 MB, whatever the table."""
+_SOLVER_ROUNDS = 300
+_SOLVER_ROWS = 4_000_000
+"""Of the full-batch solver, which can't be stopped in time: rounds times rows."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ class Fit:
     categorical: tuple[int, ...]
     seed: int
     deadline: float
-    """Time (``time.monotonic``) after which boosting stops with the rounds it has."""
+    """Time (``time.monotonic``) after which boosting, forests and the stochastic solver stop with what they have."""
 
 
 @dataclass
@@ -168,14 +177,27 @@ def _fit_xgboost(data: Fit, parameters: Parameters) -> Model:
 
 def _forest(algorithm: str, classifier: type[Any], regressor: type[Any]) -> Callable[[Fit, Parameters], Model]:
     def fit(data: Fit, parameters: Parameters) -> Model:
+        wanted = parameters["n_estimators"]
+        out_of_bag = len(data.x_held_out) == 0
+        at_once = max(1, min(_TREES_AT_ONCE, _TREES_AT_ONCE_CELLS // max(1, data.x.size)))
+        settings = {
+            **parameters,
+            "min_samples_leaf": max(parameters["min_samples_leaf"], len(data.y) // _FOREST_LEAVES),
+            "n_estimators": 0,
+        }
         kind = classifier if data.classes else regressor
-        estimator = kind(
-            bootstrap=True, oob_score=len(data.x_held_out) == 0, random_state=data.seed, n_jobs=1, **parameters
-        )
+        estimator = kind(bootstrap=True, warm_start=True, random_state=data.seed, n_jobs=1, **settings)
+        y = data.y.astype(np.int64) if data.classes else data.y
         with warnings.catch_warnings():
             # Rows that no tree left out get no out-of-bag score; `fitting` gives them the average one.
             warnings.filterwarnings("ignore", message="Some inputs do not have OOB scores")
-            estimator.fit(data.x, data.y.astype(np.int64) if data.classes else data.y, sample_weight=data.weight)
+            while estimator.n_estimators < wanted:
+                estimator.n_estimators = min(wanted, estimator.n_estimators + at_once)
+                last = estimator.n_estimators == wanted or time.monotonic() > data.deadline
+                estimator.set_params(oob_score=out_of_bag and last)
+                estimator.fit(data.x, y, sample_weight=data.weight)
+                if last:
+                    break
         return Model(algorithm, estimator, data.classes)
 
     return fit
@@ -192,24 +214,29 @@ def _fit_linear(data: Fit, parameters: Parameters) -> Model:
     return Model("linear-learner", estimator, 0, offset, scale)
 
 
-def _fit_mlp(data: Fit, parameters: Parameters) -> Model:
-    layers = (parameters["units"],) * parameters["layers"]
+def _fit_perceptron(data: Fit, parameters: Parameters) -> Model:
     settings = {
-        "hidden_layer_sizes": layers,
+        "hidden_layer_sizes": (parameters["units"],) * parameters["layers"],
         "alpha": parameters["alpha"],
         "learning_rate_init": parameters["learning_rate"],
-        "max_iter": parameters["epochs"],
         "batch_size": min(parameters["batch_size"], len(data.y)),
-        "random_state": data.seed,
     }
-    if data.classes:
-        estimator: Any = MLPClassifier(**settings)
-        _fit_quietly(estimator, data.x, data.y.astype(np.int64), data.weight)
-        return Model("mlp", estimator, data.classes)
-    offset, scale = _standard(data)
-    estimator = MLPRegressor(**settings)
-    _fit_quietly(estimator, data.x, (data.y - offset) / scale, data.weight)
-    return Model("mlp", estimator, 0, offset, scale)
+    offset, scale = (0.0, 1.0) if data.classes else _standard(data)
+    y = data.y.astype(np.int64) if data.classes else (data.y - offset) / scale
+    kind = MLPClassifier if data.classes else MLPRegressor
+    if parameters["solver"] == "lbfgs":
+        rounds = max(1, min(_SOLVER_ROUNDS, _SOLVER_ROWS // len(y)))
+        estimator = kind(solver="lbfgs", max_iter=rounds, random_state=data.seed, **settings)
+        _fit_quietly(estimator, data.x, y, data.weight)
+    else:
+        # One generator for all epochs: from a seed every epoch would have the same order of rows.
+        estimator = kind(random_state=np.random.RandomState(data.seed), **settings)
+        classes = {"classes": np.arange(data.classes)} if data.classes else {}
+        for _ in range(parameters["epochs"]):
+            estimator.partial_fit(data.x, y, sample_weight=data.weight, **classes)
+            if time.monotonic() > data.deadline:
+                break
+    return Model("nn-torch", estimator, data.classes, offset, scale)
 
 
 def _fit_quietly(estimator: Any, x: Matrix, y: NDArray[Any], weight: Floats) -> None:
@@ -224,94 +251,18 @@ def _standard(data: Fit) -> tuple[float, float]:
     return offset, float(np.sqrt(np.average((data.y - offset) ** 2, weights=data.weight))) or 1.0
 
 
-def _lightgbm_space(trial: optuna.Trial) -> dict[str, Any]:
-    return {
-        "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.15, log=True),
-        "num_leaves": trial.suggest_int("num_leaves", 7, 63, log=True),
-        "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 3, 60, log=True),
-        "feature_fraction": trial.suggest_float("feature_fraction", 0.4, 1.0),
-        "bagging_fraction": trial.suggest_float("bagging_fraction", 0.6, 1.0),
-        "bagging_freq": 1,
-        "lambda_l2": trial.suggest_float("lambda_l2", 1e-3, 10.0, log=True),
-        "categories": trial.suggest_categorical("categories", ["ordinal", "native"]),
-    }
-
-
-def _xgboost_space(trial: optuna.Trial) -> dict[str, Any]:
-    return {
-        "eta": trial.suggest_float("eta", 0.03, 0.2, log=True),
-        "max_depth": trial.suggest_int("max_depth", 3, 9),
-        "min_child_weight": trial.suggest_float("min_child_weight", 0.5, 20.0, log=True),
-        "subsample": trial.suggest_float("subsample", 0.6, 1.0),
-        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.4, 1.0),
-        "lambda": trial.suggest_float("lambda", 1e-3, 10.0, log=True),
-        "gamma": trial.suggest_float("gamma", 1e-4, 2.0, log=True),
-    }
-
-
-def _forest_space(trial: optuna.Trial) -> dict[str, Any]:
-    return {
-        "n_estimators": 200,
-        "min_samples_leaf": trial.suggest_int("min_samples_leaf", 1, 10, log=True),
-        "max_features": trial.suggest_float("max_features", 0.15, 0.9),
-    }
-
-
-def _linear_space(trial: optuna.Trial) -> dict[str, Any]:
-    return {"l2": trial.suggest_float("l2", 1e-3, 1e3, log=True)}
-
-
-def _mlp_space(trial: optuna.Trial) -> dict[str, Any]:
-    return {
-        "units": trial.suggest_int("units", 16, 128, log=True),
-        "layers": trial.suggest_int("layers", 1, 2),
-        "alpha": trial.suggest_float("alpha", 1e-4, 3.0, log=True),
-        "learning_rate": trial.suggest_float("learning_rate", 1e-3, 1e-2, log=True),
-        "epochs": trial.suggest_int("epochs", 15, 60),
-        "batch_size": 128,
-    }
-
-
-_MLP_START: Parameters = {
-    "units": 64,
-    "layers": 1,
-    "alpha": 0.1,
-    "learning_rate": 3e-3,
-    "epochs": 30,
-}
-_FOREST_START: Parameters = {"min_samples_leaf": 2, "max_features": 0.4}
-_EXTRA_TREES_START: Parameters = {"min_samples_leaf": 2, "max_features": 0.5}
-_LIGHTGBM_START: Parameters = {
-    "learning_rate": 0.05,
-    "num_leaves": 31,
-    "min_data_in_leaf": 20,
-    "feature_fraction": 0.8,
-    "bagging_fraction": 0.9,
-    "lambda_l2": 1.0,
-    "categories": "ordinal",
-}
-_XGBOOST_START: Parameters = {
-    "eta": 0.08,
-    "max_depth": 6,
-    "min_child_weight": 1.0,
-    "subsample": 0.9,
-    "colsample_bytree": 0.8,
-    "lambda": 1.0,
-    "gamma": 1e-3,
-}
-
 FAMILIES: Mapping[str, Family] = {
     family.algorithm: family
     for family in (
-        Family("lightgbm", "LightGBM", "ordinal", _fit_lightgbm, _LIGHTGBM_START, _lightgbm_space),
-        Family("xgboost", "XGBoost", "ordinal", _fit_xgboost, _XGBOOST_START, _xgboost_space),
+        Family("lightgbm", "LightGBM", "ordinal", _fit_lightgbm, spaces.LIGHTGBM_START, spaces.lightgbm),
+        Family("xgboost", "XGBoost", "ordinal", _fit_xgboost, spaces.XGBOOST_START, spaces.xgboost),
         Family(
             "extra-trees",
             "ExtraTrees",
             "ordinal",
             _forest("extra-trees", ExtraTreesClassifier, ExtraTreesRegressor),
-            _EXTRA_TREES_START,
-            _forest_space,
+            spaces.EXTRA_TREES_START,
+            spaces.forest,
             out_of_bag=True,
         ),
         Family(
@@ -319,12 +270,11 @@ FAMILIES: Mapping[str, Family] = {
             "RandomForest",
             "ordinal",
             _forest("randomforest", RandomForestClassifier, RandomForestRegressor),
-            _FOREST_START,
-            _forest_space,
+            spaces.FOREST_START,
+            spaces.forest,
             out_of_bag=True,
         ),
-        Family("nn-torch", "NeuralNet", "quantile", _fit_mlp, _MLP_START, _mlp_space),
-        Family("mlp", "MLP", "quantile", _fit_mlp, _MLP_START, _mlp_space),
-        Family("linear-learner", "LinearModel", "one-hot", _fit_linear, {"l2": 1.0}, _linear_space),
+        Family("nn-torch", "NeuralNet", "quantile", _fit_perceptron, spaces.PERCEPTRON_START, spaces.perceptron),
+        Family("linear-learner", "LinearModel", "one-hot", _fit_linear, spaces.LINEAR_START, spaces.linear),
     )
 }

@@ -17,7 +17,13 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, QuantileTransformer, StandardScaler
+from sklearn.preprocessing import (
+    OneHotEncoder,
+    OrdinalEncoder,
+    QuantileTransformer,
+    SplineTransformer,
+    StandardScaler,
+)
 
 from include.local_aws.images.autopilot.table import Column, Schema, parse_numbers
 
@@ -28,6 +34,10 @@ _TEXT_TERMS = 2000
 _WORD = r"(?u)\b\w+\b"
 _TEXT_COMPONENTS = 12
 _ORDINAL_CATEGORIES = 250
+_ONE_HOT_CATEGORIES = 60
+_ONE_HOT_WIDTH = 3000
+_ROTATED_COMPONENTS = 30
+_KNOTS = 6
 
 
 @dataclass(frozen=True)
@@ -37,27 +47,54 @@ class Recipe:
     name: str
     describe: str
     numeric: Callable[[], Any] | None
-    categorical: Callable[[int], Any]
+    categorical: Callable[[int, int], Any]
+    """From the numbers of rows and of columns."""
     compress: Callable[[], Any] | None = None
+    beside: Callable[[int], Any] | None = None
+    """What is derived from all numeric columns, whose number it gets, and stands beside them."""
 
 
-def _one_hot(rows: int) -> Any:
+def _one_hot(rows: int, columns: int) -> Any:
     return OneHotEncoder(
         handle_unknown="infrequent_if_exist",
         min_frequency=max(2, round(0.002 * rows)),
-        max_categories=60,
+        max_categories=max(2, min(_ONE_HOT_CATEGORIES, _ONE_HOT_WIDTH // columns)),
         sparse_output=False,
         dtype=np.float32,
     )
 
 
-def _ordinal(rows: int) -> Any:
+def _ordinal(rows: int, columns: int) -> Any:  # noqa: ARG001  # codes take a column each
     return OrdinalEncoder(
         handle_unknown="use_encoded_value",
         unknown_value=np.nan,
         min_frequency=2 if rows >= 2000 else None,
         max_categories=_ORDINAL_CATEGORIES,
         dtype=np.float32,
+    )
+
+
+def _imputed(*, indicated: bool = True) -> Any:
+    return SimpleImputer(strategy="median", add_indicator=indicated, keep_empty_features=True)
+
+
+def _scaled() -> Any:
+    return make_pipeline(_imputed(), StandardScaler())
+
+
+def _splines() -> Any:
+    return make_pipeline(
+        _imputed(),
+        StandardScaler(),
+        SplineTransformer(_KNOTS, knots="quantile", extrapolation="linear"),
+    )
+
+
+def _components(columns: int) -> Any:
+    return make_pipeline(
+        _imputed(indicated=False),
+        StandardScaler(),
+        PCA(n_components=min(columns, _ROTATED_COMPONENTS), svd_solver="full"),
     )
 
 
@@ -68,18 +105,32 @@ RECIPES: Mapping[str, Recipe] = {
         None,
         _ordinal,
     ),
+    "rotated": Recipe(
+        "rotated",
+        "as ordinal, and beside the numbers the principal components of all of them, so that a tree splits by sums and "
+        "differences of columns too",
+        None,
+        _ordinal,
+        beside=_components,
+    ),
+    "spline": Recipe(
+        "spline",
+        "numbers as cubic splines between their quantiles, so that a linear model follows curves, else as one-hot",
+        _splines,
+        _one_hot,
+    ),
     "one-hot": Recipe(
         "one-hot",
         "numbers imputed by their median with an indicator and standardised, categories one-hot, "
         "texts as leading components of TF-IDF",
-        lambda: make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()),
+        _scaled,
         _one_hot,
     ),
     "quantile": Recipe(
         "quantile",
         "numbers imputed by their median and mapped to a normal distribution by quantiles, else as one-hot",
         lambda: make_pipeline(
-            SimpleImputer(strategy="median", add_indicator=True),
+            _imputed(),
             QuantileTransformer(output_distribution="normal", n_quantiles=100, subsample=20_000, random_state=0),
         ),
         _one_hot,
@@ -87,7 +138,7 @@ RECIPES: Mapping[str, Recipe] = {
     "pca": Recipe(
         "pca",
         "as one-hot, then the principal components that hold 95 % of the variance",
-        lambda: make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()),
+        _scaled,
         _one_hot,
         lambda: PCA(n_components=0.95, svd_solver="full", random_state=0),
     ),
@@ -106,6 +157,7 @@ class FeaturePipeline:
     _categories: Any = None
     _texts: dict[str, Any] = field(default_factory=dict)
     _compress: Any = None
+    _beside: Any = None
 
     @property
     def width(self) -> int:
@@ -125,6 +177,8 @@ class FeaturePipeline:
         if self._columns("numeric", "datetime"):
             numbers = _numbers(frame, self._columns("numeric", "datetime"))
             blocks.append(numbers if self._numeric is None else self._numeric.transform(numbers))
+            if self._beside is not None:
+                blocks.append(self._beside.transform(numbers))
         if self._columns("categorical"):
             blocks.append(self._categories.transform(_categories(frame, self._columns("categorical"))))
         blocks += [self._texts[column.name].transform(_texts(frame, column)) for column in self._columns("text")]
@@ -144,14 +198,20 @@ def fit(recipe: str, schema: Schema, frame: pd.DataFrame) -> FeaturePipeline:
         names = _number_names(measured)
         if how.numeric is not None:
             pipeline._numeric = how.numeric().fit(numbers)
-            indicators = pipeline._numeric[0].indicator_.features_
-            names = names + [f"{names[index]} is missing" for index in indicators]
+            indicator = "missingindicator_"  # the imputer's prefix
+            names = [
+                f"{name.removeprefix(indicator)} is missing" if name.startswith(indicator) else name
+                for name in pipeline._numeric.get_feature_names_out(names)
+            ]
         pipeline.names += names
+        if how.beside is not None and len(_number_names(measured)) > 1:
+            pipeline._beside = how.beside(numbers.shape[1]).fit(numbers)
+            pipeline.names += [f"component {number + 1}" for number in range(pipeline._beside[-1].n_components_)]
     named = pipeline._columns("categorical")
     if named:
-        pipeline._categories = how.categorical(len(frame)).fit(_categories(frame, named))
+        pipeline._categories = how.categorical(len(frame), len(named)).fit(_categories(frame, named))
         names = [str(name) for name in pipeline._categories.get_feature_names_out([column.name for column in named])]
-        if recipe == "ordinal":
+        if how.categorical is _ordinal:
             pipeline.categorical = list(range(len(pipeline.names), len(pipeline.names) + len(names)))
         pipeline.names += names
     for column in pipeline._columns("text"):

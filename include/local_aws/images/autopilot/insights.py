@@ -24,26 +24,6 @@ _SAMPLE_SHARE = 0.8
 _ROWS_FOR_DEVIATION = 200
 _CURVE_POINTS = 200
 
-_NAMES = {
-    "BinaryClassification": {
-        "recall": "Recall",
-        "precision": "Precision",
-        "accuracy": "Accuracy",
-        "balanced_accuracy": "BalancedAccuracy",
-        "f1": "F1",
-        "auc": "AUC",
-        "log_loss": "LogLoss",
-    },
-    "MulticlassClassification": {
-        "accuracy": "Accuracy",
-        "balanced_accuracy": "BalancedAccuracy",
-        "macro_recall": "RecallMacro",
-        "macro_precision": "PrecisionMacro",
-        "macro_f1": "F1macro",
-        "log_loss": "LogLoss",
-    },
-    "Regression": {"mae": "MAE", "mse": "MSE", "rmse": "RMSE", "r2": "R2"},
-}
 _SECTIONS = {
     "BinaryClassification": "binary_classification_metrics",
     "MulticlassClassification": "multiclass_classification_metrics",
@@ -58,12 +38,10 @@ def statistics(
     section: dict[str, Any] = {}
     if labels:
         section["confusion_matrix"] = _confusion(labels, y, predicted, weight)
-    values = objective.evaluate(problem_type, y, predicted, weight)
     deviations = _deviations(problem_type, y, predicted, weight, seed)
-    for name, standard in _NAMES[problem_type].items():
-        section[name] = {"value": values[standard], "standard_deviation": deviations.get(standard, "NaN")}
+    for name, value in _values(problem_type, y, predicted, weight).items():
+        section[name] = {"value": value, "standard_deviation": deviations.get(name, "NaN")}
     if problem_type == "BinaryClassification":
-        section |= _rates(section["confusion_matrix"], labels)
         section["receiver_operating_characteristic_curve"] = _roc(y, predicted[:, 1], weight)
         section["precision_recall_curve"] = _precision_recall(y, predicted[:, 1], weight)
     return {
@@ -84,20 +62,62 @@ def _confusion(labels: Sequence[str], y: Floats, predicted: Floats, weight: Floa
     }
 
 
-def _rates(confusion: dict[str, dict[str, float]], labels: Sequence[str]) -> dict[str, Any]:
-    negative, positive = labels
-    tn, fp = confusion[negative][negative], confusion[negative][positive]
-    fn, tp = confusion[positive][negative], confusion[positive][positive]
+def _values(problem_type: ProblemType, y: Floats, predicted: Floats, weight: Floats) -> dict[str, float]:
+    """Model Monitor's metrics by its names, and those of Autopilot's that it doesn't have."""
+    values = objective.evaluate(problem_type, y, predicted, weight)
+    if problem_type == "Regression":
+        return {name: values[name.upper()] for name in ("mae", "mse", "rmse", "r2")}
+    truth, chosen = y.astype(np.int64), predicted.argmax(axis=1)
+    last = np.full_like(truth, predicted.shape[1] - 1)
+    binary = problem_type == "BinaryClassification"
+    found = {"accuracy": values["Accuracy"], **_of_labels(truth, chosen, weight, binary=binary)}
+    # The answer that is always the same: the positive class, as in the guide's examples.
+    constant = {"accuracy": objective.measure("Accuracy", y, _certain(last, predicted.shape[1]), weight)}
+    constant |= _of_labels(truth, last, weight, binary=binary)
+    found |= {f"{name}_best_constant_classifier": value for name, value in constant.items()}
+    if binary:
+        true_positives, true_negatives = (_share(chosen == label, weight, truth == label) for label in (1, 0))
+        found |= {
+            "true_positive_rate": true_positives,
+            "true_negative_rate": true_negatives,
+            "false_positive_rate": 1 - true_negatives,
+            "false_negative_rate": 1 - true_positives,
+            "auc": values["AUC"],
+            "au_prc": float(metrics.average_precision_score(truth, predicted[:, 1], sample_weight=weight)),
+        }
+    else:
+        found |= {
+            "macro_recall": values["RecallMacro"],
+            "macro_precision": values["PrecisionMacro"],
+            "macro_f1": values["F1macro"],
+        }
+    return found | {"balanced_accuracy": values["BalancedAccuracy"], "log_loss": values["LogLoss"]}
 
-    def value(part: float, whole: float) -> dict[str, Any]:
-        return {"value": part / whole if whole else 0.0, "standard_deviation": "NaN"}
 
-    return {
-        "true_positive_rate": value(tp, tp + fn),
-        "true_negative_rate": value(tn, tn + fp),
-        "false_positive_rate": value(fp, tn + fp),
-        "false_negative_rate": value(fn, tp + fn),
-    }
+def _of_labels(
+    truth: NDArray[np.int64], chosen: NDArray[np.int64], weight: Floats, *, binary: bool
+) -> dict[str, float]:
+    """Recall, precision and F scores of the positive class, or weighted by the classes' shares."""
+    found: dict[str, float] = {}
+    for name, beta in (("f0_5", 0.5), ("f1", 1.0), ("f2", 2.0)):
+        precision, recall, score, _ = metrics.precision_recall_fscore_support(
+            truth,
+            chosen,
+            beta=beta,
+            average="binary" if binary else "weighted",
+            sample_weight=weight,
+            zero_division=0,
+        )
+        found |= {"recall": float(recall), "precision": float(precision), name: float(score)}
+    return found if binary else {f"weighted_{name}": value for name, value in found.items()}
+
+
+def _certain(chosen: NDArray[np.int64], classes: int) -> Floats:
+    return np.eye(classes)[chosen]
+
+
+def _share(hit: NDArray[np.bool_], weight: Floats, among: NDArray[np.bool_]) -> float:
+    return float(np.average(hit[among], weights=weight[among])) if among.any() else 0.0
 
 
 def _deviations(problem_type: ProblemType, y: Floats, predicted: Floats, weight: Floats, seed: int) -> dict[str, float]:
@@ -109,7 +129,7 @@ def _deviations(problem_type: ProblemType, y: Floats, predicted: Floats, weight:
         rows = random.choice(len(y), round(_SAMPLE_SHARE * len(y)), replace=False)
         if problem_type == "BinaryClassification" and len(np.unique(y[rows])) < 2:
             return {}
-        drawn.append(objective.evaluate(problem_type, y[rows], predicted[rows], weight[rows]))
+        drawn.append(_values(problem_type, y[rows], predicted[rows], weight[rows]))
     return {name: float(np.std([each[name] for each in drawn])) for name in drawn[0]}
 
 

@@ -65,6 +65,53 @@ def evaluate(problem_type: ProblemType, y: Floats, predicted: Floats, weight: Fl
     }
 
 
+def measure(metric: str, y: Floats, predicted: Floats, weight: Floats) -> float:
+    """One metric of ``METRICS`` by its name, as a number to maximise: the same as `score` of `evaluate`, alone and so
+    quicker.
+    """
+    match metric:
+        case "MSE" | "RMSE":
+            mse = float(metrics.mean_squared_error(y, predicted, sample_weight=weight))
+            return -(mse if metric == "MSE" else float(np.sqrt(mse)))
+        case "MAE":
+            return -float(metrics.mean_absolute_error(y, predicted, sample_weight=weight))
+        case "R2":
+            return float(metrics.r2_score(y, predicted, sample_weight=weight))
+        case "AUC":
+            return float(metrics.roc_auc_score(y, predicted[:, 1], sample_weight=weight))
+    truth, chosen = y.astype(np.int64), predicted.argmax(axis=1)
+    right = truth == chosen
+    if metric == "Accuracy":
+        return float(np.average(right, weights=weight))
+    classes = predicted.shape[1]
+    hits = _sums(truth[right], weight[right], classes)
+    true = _sums(truth, weight, classes)
+    if metric == "BalancedAccuracy":
+        return float(np.mean(hits[true > 0] / true[true > 0]))
+    claimed = _sums(chosen, weight, classes)
+    precision, recall = _shares(hits, claimed), _shares(hits, true)
+    f1 = _shares(2 * hits, claimed + true)
+    named = {"F1": f1, "Precision": precision, "Recall": recall}
+    named |= {"F1macro": f1, "PrecisionMacro": precision, "RecallMacro": recall}
+    return float(named[metric].mean() if metric.endswith(("macro", "Macro")) else named[metric][1])
+
+
+def _sums(index: NDArray[np.int64], weight: Floats, length: int) -> Floats:
+    return np.asarray(np.bincount(index, weights=weight, minlength=length), dtype=np.float64)
+
+
+def _shares(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+
+
+def closeness(y: Floats, predicted: Floats, weight: Floats) -> float:
+    """How close predictions are to the truth, to maximise: by log loss or squared error."""
+    if predicted.ndim == 1:
+        return -float(np.average((y - predicted) ** 2, weights=weight))
+    hit = predicted[np.arange(len(y)), y.astype(np.int64)]
+    return float(np.average(np.log(np.maximum(hit, np.finfo(np.float64).eps)), weights=weight))
+
+
 def score(values: Mapping[str, float], metric: str) -> float:
     """The objective as a number to maximise."""
     return -values[metric] if metric in MINIMIZED else values[metric]

@@ -14,8 +14,8 @@ from include.local_aws.images.autopilot import ensembling, notebooks, reports, t
 from include.local_aws.images.autopilot.artifacts import Output
 from include.local_aws.images.autopilot.candidates import best, describe
 from include.local_aws.images.autopilot.context import Context
-from include.local_aws.images.autopilot.spec import JobFailure, parse
-from include.local_aws.images.autopilot.table import load
+from include.local_aws.images.autopilot.spec import JobFailure, SearchSpec, parse
+from include.local_aws.images.autopilot.table import Table, load
 
 
 def run(root: Path) -> None:
@@ -44,7 +44,9 @@ def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the 
 
 
 def _search(root: Path, output: Output, started: float) -> None:
-    context = _prepare(root, output, started)
+    spec = _read(root)
+    output.emit("status", secondary_status="AnalyzingData")
+    context = prepare(spec, load(root, spec), output, started)
     mode = ensembling if context.mode == "ENSEMBLING" else tuning
     lines = mode.lines(context)
     output.emit(
@@ -61,7 +63,8 @@ def _search(root: Path, output: Output, started: float) -> None:
         return
     if context.mode == "HYPERPARAMETER_TUNING":
         output.emit("status", secondary_status="FeatureEngineering")
-    output.emit("status", secondary_status="TrainingModels" if context.mode == "ENSEMBLING" else "ModelTuning")
+    else:
+        output.emit("status", secondary_status="TrainingModels")
     candidates, material = mode.search(context, lines)
     if not candidates:
         raise JobFailure(context.nothing_completed())
@@ -82,12 +85,18 @@ def _reason(context: Context, made: int) -> str:
     return "MaxCandidatesReached" if tuned_to_the_number else "Completed"
 
 
-def _prepare(root: Path, output: Output, started: float) -> Context:
+def _read(root: Path) -> SearchSpec:
     job = json.loads((root / "input" / "config" / "automl.json").read_text(encoding="utf-8"))
     specification = root / "input" / "data" / "feature_specification.json"
-    spec = parse(job, _feature_specification(specification) if specification.exists() else None)
-    output.emit("status", secondary_status="AnalyzingData")
-    table = load(root, spec)
+    return parse(job, _feature_specification(specification) if specification.exists() else None)
+
+
+def prepare(spec: SearchSpec, table: Table, output: Output, started: float, *, reported: bool = True) -> Context:
+    """The search that a request asks for on a table, with everything resolved that depends on the data.
+
+    Raises:
+        JobFailure: the request doesn't fit the table.
+    """
     mode = spec.resolved_mode(table.size_in_bytes)
     if spec.sample_weight is not None and mode == "HYPERPARAMETER_TUNING":
         raise JobFailure(
@@ -103,6 +112,7 @@ def _prepare(root: Path, output: Output, started: float) -> Context:
         max_candidates=spec.resolved_max_candidates(mode),
         output=output,
         started=started,
+        reported=reported,
     )
     print(
         f"{context.problem_type} of {spec.target!r} on {len(table.train)} rows and {len(table.schema.used)} features, "

@@ -1,17 +1,16 @@
 """The containers that candidates serve from.
 
-An ensembling candidate has one container from rows to answers. A tuned candidate has two, features then algorithm, or
-for a classification three: the last one turns class indices back into labels. What a classification container answers
-with is chosen by its environment (SageMaker developer guide, "Configure inference output in generated containers"):
-``SAGEMAKER_INFERENCE_OUTPUT`` names the keys, ``SAGEMAKER_INFERENCE_INPUT`` those that arrive from the container
-before. The keys are ``predicted_label`` (alone by default), ``probability``, ``probabilities`` and ``labels``.
-``probability`` is that of the positive class in tuned binary models, that of the predicted label everywhere else.
+An ensembling candidate has one container from rows to answers. A tuned candidate has two, features then its
+algorithm's own image, or for a classification three: the last one turns class indices back into labels. What a
+classification container answers with is chosen by its environment (SageMaker developer guide, "Configure inference
+output in generated containers"): ``SAGEMAKER_INFERENCE_OUTPUT`` names the keys, ``SAGEMAKER_INFERENCE_INPUT`` those
+that arrive from the container before. The keys are ``predicted_label`` (alone by default), ``probability``,
+``probabilities`` and ``labels``. ``probability`` is that of the positive class in tuned binary models, that of the
+predicted label everywhere else.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,20 +21,12 @@ import numpy as np
 import pandas as pd
 
 from include.local_aws.images import BadRequest, Container
-from include.local_aws.images.autopilot import recordio
+from include.local_aws.images.autopilot import answers, recordio
+from include.local_aws.images.autopilot.answers import CSV, KEYS, RECORDIO, UnusableModel
 from include.local_aws.images.autopilot.artifacts import FORMAT, MANIFEST, MODEL
-from include.local_aws.images.autopilot.families import Floats, Model
 from include.local_aws.images.autopilot.features import FeaturePipeline, Matrix
 from include.local_aws.images.autopilot.predictor import Predictor
-from include.local_aws.images.autopilot.table import MISSING, Schema
-
-CSV = "text/csv"
-RECORDIO = "application/x-recordio-protobuf"
-KEYS = ("predicted_label", "probability", "probabilities", "labels")
-
-
-class UnusableModel(RuntimeError):
-    """The model artifact or the container's environment does not fit; the container does not come up."""
+from include.local_aws.images.autopilot.table import MISSING, Schema, parse_numbers
 
 
 def load(model_dir: Path, environment: Mapping[str, str]) -> Container:
@@ -54,14 +45,17 @@ def load(model_dir: Path, environment: Mapping[str, str]) -> Container:
     kind = manifest["kind"]
     if kind == "ensemble":
         return EnsembleContainer(model, environment)
-    if kind == "algorithm":
-        return AlgorithmContainer(model, environment)
-    mode = environment.get("AUTOML_TRANSFORM_MODE", "feature-transform")
+    mode = environment.get("AUTOML_TRANSFORM_MODE")
+    if mode is None:
+        return TrainingRowsContainer(model, tuple(manifest["header"]), environment)
     if mode == "feature-transform":
         return FeatureContainer(model, environment)
     if mode == "inverse-label-transform":
         return LabelContainer(model.schema, environment)
-    raise UnusableModel(f"AUTOML_TRANSFORM_MODE is {mode!r}: expected feature-transform or inverse-label-transform.")
+    raise UnusableModel(
+        f"AUTOML_TRANSFORM_MODE is {mode!r}: expected feature-transform, inverse-label-transform, or no such variable "
+        "for training rows, which have the target."
+    )
 
 
 class EnsembleContainer:
@@ -69,21 +63,21 @@ class EnsembleContainer:
 
     def __init__(self, predictor: Predictor, environment: Mapping[str, str]) -> None:
         self._predictor = predictor
-        self._keys = _output_keys(environment, KEYS) if predictor.schema.labels else ()
+        self._keys = answers.output_keys(environment, KEYS) if predictor.schema.labels else ()
 
     def invoke(self, body: bytes, content_type: str, accept: str | None) -> tuple[bytes, str]:
         """Predict for CSV rows without header."""
-        _refuse_other_than(accept, CSV)
+        answers.refuse_other_than(accept, CSV)
         predicted = self._predictor.predict(read_rows(body, content_type, self._predictor.schema))
         labels = self._predictor.schema.labels
         if not labels:
-            return _numbers(predicted)
+            return answers.numbers(predicted)
         chosen = predicted.argmax(axis=1)
-        return _table(
+        return answers.table(
             {
                 "predicted_label": [labels[index] for index in chosen],
                 "probability": [float(value) for value in predicted.max(axis=1)],
-                "probabilities": [_list(row) for row in predicted],
+                "probabilities": [answers.listed(row) for row in predicted],
                 "labels": [str(list(labels))] * len(predicted),
             },
             self._keys,
@@ -95,73 +89,52 @@ class FeatureContainer:
 
     def __init__(self, pipeline: FeaturePipeline, environment: Mapping[str, str]) -> None:
         self._pipeline = pipeline
-        self._default = environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", CSV)
-        self._sparse = environment.get("AUTOML_SPARSE_ENCODE_RECORDIO_PROTOBUF") == "1"
+        self._form = _Form.of(environment)
 
     def invoke(self, body: bytes, content_type: str, accept: str | None) -> tuple[bytes, str]:
-        """Transform CSV rows without header."""
-        wanted = _media_type(accept) or self._default
+        """Transform CSV rows without header and without target."""
         matrix = self._pipeline.transform(read_rows(body, content_type, self._pipeline.schema))
-        if wanted == RECORDIO:
-            return recordio.encode(matrix, sparse=self._sparse), RECORDIO
-        _refuse_other_than(wanted, CSV)
-        lines = (",".join("" if np.isnan(value) else repr(float(value)) for value in row) + "\n" for row in matrix)
-        return "".join(lines).encode(), CSV
+        return self._form.write(matrix, None, accept)
+
+
+class TrainingRowsContainer:
+    """The same for rows to train on, target included: features with their labels out, the label first in CSV."""
+
+    def __init__(self, pipeline: FeaturePipeline, header: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._pipeline = pipeline
+        self._header = header
+        self._form = _Form.of(environment)
+
+    def invoke(self, body: bytes, content_type: str, accept: str | None) -> tuple[bytes, str]:
+        """Transform CSV rows without header, columns as in the training files."""
+        rows = read_training_rows(body, content_type, self._header)
+        try:
+            labels = encode_labels(rows[self._pipeline.schema.target], self._pipeline.schema)
+        except UnknownLabel as error:
+            raise BadRequest(str(error)) from error
+        return self._form.write(self._pipeline.transform(rows), labels, accept)
 
 
 @dataclass(frozen=True)
-class Algorithm:
-    """What an algorithm container loads."""
+class _Form:
+    """How a feature matrix leaves."""
 
-    model: Model
-    width: int
-    classes: int
+    default: str
+    sparse: bool
 
-
-class AlgorithmContainer:
-    """The second container: features in, a number or class indices and probabilities out."""
-
-    _SUPPORTED = KEYS[:3]
-
-    def __init__(self, algorithm: Algorithm, environment: Mapping[str, str]) -> None:
-        self._algorithm = algorithm
-        self._keys = _output_keys(environment, self._SUPPORTED) if algorithm.classes else ()
-
-    def invoke(self, body: bytes, content_type: str, accept: str | None) -> tuple[bytes, str]:
-        """Predict for a feature matrix."""
-        _refuse_other_than(accept, CSV)
-        predicted = self._algorithm.model.predict(self._matrix(body, content_type))
-        if not self._algorithm.classes:
-            return _numbers(predicted)
-        chosen = predicted.argmax(axis=1)
-        positive = predicted[:, 1] if self._algorithm.classes == 2 else predicted.max(axis=1)
-        return _table(
-            {
-                "predicted_label": [int(index) for index in chosen],
-                "probability": [float(value) for value in positive],
-                "probabilities": [_list(row) for row in predicted],
-            },
-            self._keys,
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> _Form:
+        return cls(
+            environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", CSV),
+            environment.get("AUTOML_SPARSE_ENCODE_RECORDIO_PROTOBUF") == "1",
         )
 
-    def _matrix(self, body: bytes, content_type: str) -> Matrix:
-        kind = _media_type(content_type)
-        try:
-            if kind == RECORDIO:
-                matrix = recordio.decode(body)
-            elif kind == CSV:
-                rows = [[float(cell) if cell else np.nan for cell in row] for row in _csv_rows(body)]
-                matrix = np.array(rows, dtype=np.float32)
-            else:
-                raise BadRequest(f"Content type {content_type!r} is not supported: expected {RECORDIO} or {CSV}.")
-        except recordio.MalformedRecord as error:
-            raise BadRequest(f"The body is not {RECORDIO}: {error}.") from error
-        except (ValueError, OverflowError) as error:
-            raise BadRequest(f"The features must be rows of numbers, all of one length: {error}.") from error
-        if matrix.ndim != 2 or matrix.shape[1] != self._algorithm.width:
-            found = matrix.shape[1] if matrix.ndim == 2 else 0
-            raise BadRequest(f"Expected {self._algorithm.width} features a row, found {found}.")
-        return matrix
+    def write(self, matrix: Matrix, labels: Matrix | None, accept: str | None) -> tuple[bytes, str]:
+        wanted = answers.media_type(accept) or self.default
+        if wanted == RECORDIO:
+            return recordio.encode(matrix, labels=labels, sparse=self.sparse), RECORDIO
+        answers.refuse_other_than(wanted, CSV)
+        return answers.matrix(matrix if labels is None else np.column_stack([labels, matrix]))
 
 
 class LabelContainer:
@@ -171,10 +144,10 @@ class LabelContainer:
 
     def __init__(self, schema: Schema, environment: Mapping[str, str]) -> None:
         self._labels = schema.labels
-        self._inputs = _keys(
+        self._inputs = answers.keys(
             environment.get("SAGEMAKER_INFERENCE_INPUT", KEYS[0]), "SAGEMAKER_INFERENCE_INPUT", KEYS[:3]
         )
-        self._keys = _output_keys(environment, self._SUPPORTED)
+        self._keys = answers.output_keys(environment, self._SUPPORTED)
         missing = [key for key in self._keys if key not in (*self._inputs, "labels")]
         if missing:
             raise UnusableModel(
@@ -184,10 +157,10 @@ class LabelContainer:
 
     def invoke(self, body: bytes, content_type: str, accept: str | None) -> tuple[bytes, str]:
         """Turn the algorithm's answers into labels."""
-        _refuse_other_than(accept, CSV)
-        if _media_type(content_type) != CSV:
+        answers.refuse_other_than(accept, CSV)
+        if answers.media_type(content_type) != CSV:
             raise BadRequest(f"Content type {content_type!r} is not supported: expected {CSV}.")
-        rows = _csv_rows(body)
+        rows = answers.csv_rows(body)
         for number, row in enumerate(rows, start=1):
             if len(row) != len(self._inputs):
                 raise BadRequest(
@@ -198,7 +171,7 @@ class LabelContainer:
         if "predicted_label" in columns:
             columns["predicted_label"] = [self._label(str(cell)) for cell in columns["predicted_label"]]
         columns["labels"] = [str(list(self._labels))] * len(rows)
-        return _table(columns, self._keys)
+        return answers.table(columns, self._keys)
 
     def _label(self, cell: str) -> str:
         try:
@@ -219,9 +192,9 @@ def read_rows(body: bytes, content_type: str, schema: Schema) -> pd.DataFrame:
         BadRequest: another content type, bytes that are not UTF-8, or a row of another length; the sentence names the
         row.
     """
-    if _media_type(content_type) != CSV:
+    if answers.media_type(content_type) != CSV:
         raise BadRequest(f"Content type {content_type!r} is not supported: expected {CSV}.")
-    rows = _csv_rows(body)
+    rows = answers.csv_rows(body)
     if not rows:
         raise BadRequest("The body holds no row: expected CSV rows without header.")
     every = [column.name for column in schema.columns]
@@ -241,50 +214,50 @@ def read_rows(body: bytes, content_type: str, schema: Schema) -> pd.DataFrame:
     return pd.DataFrame(cells, columns=pd.Index(names), dtype=object)
 
 
-def _csv_rows(body: bytes) -> list[list[str]]:
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"The body is not UTF-8: byte {error.start} cannot be decoded.") from error
-    try:
-        # A line without any character is a row whose only cell is empty.
-        return [row or [""] for row in csv.reader(io.StringIO(text, newline=""), strict=True)]
-    except csv.Error as error:
-        raise BadRequest(f"The body is not CSV: {error}.") from error
+class UnknownLabel(ValueError):
+    """A row's target is missing, or is no value that the model knows; the sentence names the row."""
 
 
-def _media_type(header: str | None) -> str | None:
-    """The media type without parameters; None where any will do."""
-    kind = (header or "").split(";")[0].strip().lower()
-    return None if kind in ("", "*/*", "text/*", "application/*") else kind
+def read_training_rows(body: bytes, content_type: str, header: Sequence[str]) -> pd.DataFrame:
+    """CSV rows without header as text cells in the columns of ``header``.
+
+    Raises:
+        BadRequest: as `read_rows`.
+    """
+    if answers.media_type(content_type) != CSV:
+        raise BadRequest(f"Content type {content_type!r} is not supported: expected {CSV}.")
+    rows = answers.csv_rows(body)
+    while len(header) > 1 and len(rows) > 1 and rows[-1] == [""]:
+        rows.pop()
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise BadRequest(
+                f"Row {number} has {len(row)} columns, expected {len(header)}, the training data's with the target: "
+                f"{', '.join(header)}."
+            )
+    if rows and rows[0] == list(header):
+        raise BadRequest("Row 1 is the header: send rows only.")
+    cells = [[None if cell in MISSING else cell for cell in row] for row in rows]
+    return pd.DataFrame(cells, columns=pd.Index(list(header)), dtype=object)
 
 
-def _refuse_other_than(accept: str | None, supported: str) -> None:
-    if _media_type(accept) not in (None, supported):
-        raise BadRequest(f"Accept {accept!r} is not supported: expected {supported}.")
+def encode_labels(target: pd.Series[str], schema: Schema) -> Matrix:
+    """The target's cells as class indices, or as numbers for a regression. Shape (rows,).
 
-
-def _output_keys(environment: Mapping[str, str], supported: Sequence[str]) -> tuple[str, ...]:
-    return _keys(environment.get("SAGEMAKER_INFERENCE_OUTPUT") or KEYS[0], "SAGEMAKER_INFERENCE_OUTPUT", supported)
-
-
-def _keys(value: str, variable: str, supported: Sequence[str]) -> tuple[str, ...]:
-    keys = tuple(key.strip() for key in value.split(","))
-    for key in keys:
-        if key not in supported:
-            raise UnusableModel(f"{variable} names {key!r}: this container supports {', '.join(supported)}.")
-    return keys
-
-
-def _list(values: Floats) -> str:
-    return str([float(value) for value in values])
-
-
-def _numbers(predicted: Floats) -> tuple[bytes, str]:
-    return "".join(f"{float(value)!r}\n" for value in predicted).encode(), CSV
-
-
-def _table(columns: Mapping[str, Sequence[object]], keys: Sequence[str]) -> tuple[bytes, str]:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(zip(*(columns[key] for key in keys), strict=True))
-    return out.getvalue().encode(), CSV
+    Raises:
+        UnknownLabel: a cell is missing, or is not one of the labels, or not a number.
+    """
+    if schema.labels:
+        index = {label: float(number) for number, label in enumerate(schema.labels)}
+        values = np.array([index.get(cell, np.nan) for cell in target], dtype=np.float32)
+        expected = f"one of {', '.join(map(repr, schema.labels))}"
+    else:
+        values = parse_numbers(target).astype(np.float32)
+        expected = "a number"
+    strange = np.flatnonzero(~np.isfinite(values))
+    if len(strange):
+        row = int(strange[0])
+        cell = target.iloc[row]
+        found = "nothing" if pd.isna(cell) else repr(cell)
+        raise UnknownLabel(f"The target {schema.target!r} of row {row + 1} must be {expected}, found {found}.")
+    return values

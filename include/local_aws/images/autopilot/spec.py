@@ -78,9 +78,11 @@ class SearchSpec:
     """S3 URIs of the training channels."""
 
     def resolved_mode(self, training_bytes: int) -> Mode:
-        """The mode that runs: AUTO is decided by the size of the training data."""
+        """The mode that runs: AUTO is decided by the size of the training data, or by what only a tuning has."""
         if self.mode != "AUTO":
             return self.mode
+        if self.definitions_only:
+            return "HYPERPARAMETER_TUNING"
         return "ENSEMBLING" if training_bytes < AUTO_ENSEMBLING_BELOW_BYTES else "HYPERPARAMETER_TUNING"
 
     def resolved_metric(self, problem_type: ProblemType) -> str:

@@ -25,6 +25,9 @@ RARE_CLASS_ROWS = 10
 use).
 """
 
+LARGEST = 1e100
+"""Larger numbers count as this one: sums of squares stay finite. A target as large is refused."""
+
 _NUMERIC_SHARE = 0.95
 _DATETIME_FORMATS = ("ISO8601", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%d-%m-%Y", "%Y%m%d")
 _DATETIME_LOOK = re.compile(r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
@@ -89,17 +92,19 @@ class Table:
     notes: tuple[str, ...]
 
 
-def load(root: Path, spec: SearchSpec) -> Table:
+def load(root: Path, spec: SearchSpec, *, minimum_rows: int = MINIMUM_ROWS) -> Table:
     """Read the channels below ``root/input/data`` and infer the schema from the training rows.
+
+    ``minimum_rows`` is Autopilot's rule; the search itself works with fewer.
 
     Raises:
         JobFailure: the data cannot be trained on.
     """
     files = _files(root / "input" / "data" / "train")
     raw = _read(files, "training")
-    if len(raw) < MINIMUM_ROWS:
+    if len(raw) < minimum_rows:
         raise JobFailure(
-            f"The training data has {len(raw)} rows: Autopilot needs at least {MINIMUM_ROWS}. Provide more rows."
+            f"The training data has {len(raw)} rows: Autopilot needs at least {minimum_rows}. Provide more rows."
         )
     _check_columns(raw, spec)
     notes: list[str] = []
@@ -173,9 +178,9 @@ def infer_problem_type(target: pd.Series[str]) -> ProblemType:
 
 
 def parse_numbers(values: pd.Series[str]) -> Floats:
-    """Cells as numbers; what is missing, not a number or infinite becomes NaN. Shape (rows,)."""
+    """Cells as numbers, at most ``LARGEST``; what is missing, not a number or infinite becomes NaN. Shape (rows,)."""
     numbers: Floats = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isfinite(numbers), numbers, np.nan)
+    return np.clip(np.where(np.isfinite(numbers), numbers, np.nan), -LARGEST, LARGEST)
 
 
 def _wanted(name: str, spec: SearchSpec) -> bool:
@@ -266,11 +271,17 @@ def _labels(
             f"The target column {target!r} has one value only, {counts.index[0]!r}: nothing can be learned."
         )
     if problem_type == "Regression":
-        not_numbers = raw[target][np.isnan(parse_numbers(raw[target]))]
+        numbers = parse_numbers(raw[target])
+        not_numbers = raw[target][np.isnan(numbers)]
         if len(not_numbers):
             raise JobFailure(
                 f"Regression needs a numeric target: {target!r} holds {not_numbers.iloc[0]!r} "
                 f"(in {len(not_numbers)} rows)."
+            )
+        too_large = raw[target][np.abs(numbers) >= LARGEST]
+        if len(too_large):
+            raise JobFailure(
+                f"The target column {target!r} holds {too_large.iloc[0]!r}: expected numbers below {LARGEST:g}."
             )
         return raw, ()
     if problem_type == "BinaryClassification" and len(counts) > 2:
@@ -327,7 +338,8 @@ def _rows(raw: pd.DataFrame, schema: Schema, spec: SearchSpec, channel: str, not
     frame = raw.drop(columns=schema.target)
     # Every pipeline reads the numbers: they are parsed once.
     numbers = {column.name: parse_numbers(frame[column.name]) for column in schema.used if column.kind == "numeric"}
-    return Rows(frame.assign(**numbers), y, weight)
+    cells = {str(name): numbers[name] if name in numbers else frame[name].to_numpy() for name in frame.columns}
+    return Rows(pd.DataFrame(cells), y, weight)
 
 
 def _check_target(rows: Rows, schema: Schema, channel: str, *, each: int) -> None:

@@ -32,6 +32,13 @@ ALGORITHM: Mapping[str, str] = {
     "mlp": "mxnet-algorithms:inference-cpu",
 }
 
+_TRAINING: Mapping[str, str] = {
+    "xgboost": "sagemaker-xgboost:1.3-1-cpu-py3",
+    "linear-learner": "linear-learner:training-cpu-1",
+    "mlp": "mxnet-algorithms:training-cpu",
+}
+ENSEMBLE_TRAINING = "autogluon-training:0.4.3-cpu-py38-ubuntu20.04"
+
 
 def _uri(account: str, region: str, repository_and_tag: str) -> str:
     return f"{account}.dkr.ecr.{region}.amazonaws.com/{repository_and_tag}"
@@ -51,3 +58,14 @@ def algorithm(name: str, region: str) -> str:
     """The image of a tuned candidate's algorithm container."""
     accounts = _FRAMEWORK_ACCOUNTS if name == "xgboost" else _ALGORITHM_ACCOUNTS
     return _uri(accounts.get(region, accounts["us-east-1"]), region, ALGORITHM[name])
+
+
+def training(name: str, region: str) -> str:
+    """The image of the training job that makes a tuned candidate's algorithm."""
+    accounts = _FRAMEWORK_ACCOUNTS if name == "xgboost" else _ALGORITHM_ACCOUNTS
+    return _uri(accounts.get(region, accounts["us-east-1"]), region, _TRAINING[name])
+
+
+def ensemble_training(region: str) -> str:
+    """The image of the training job that makes an ensembling candidate."""
+    return _uri(_DEEP_LEARNING_ACCOUNT, region, ENSEMBLE_TRAINING)

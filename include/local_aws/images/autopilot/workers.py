@@ -104,6 +104,8 @@ class Job(Generic[T]):
     call: Callable[[float], Any]
     """Called in the child with the seconds it has."""
     seconds: Callable[[], float]
+    prepare: Callable[[], object] = lambda: None
+    """Called in the parent before the child starts, which then shares what it made."""
 
 
 class Workers:
@@ -148,8 +150,11 @@ class Workers:
                     asked.append((job, None))
             running = [task for task in running if not task.over()]
             for index, (job, task) in enumerate(asked):
+                if task is not None or len(running) >= AT_ONCE or job.seconds() <= 0:
+                    continue
+                job.prepare()
                 seconds = job.seconds()
-                if task is None and len(running) < AT_ONCE and seconds > 0:
+                if seconds > 0:
                     started = self.start(functools.partial(job.call, seconds), seconds)
                     asked[index] = (job, started)
                     running.append(started)

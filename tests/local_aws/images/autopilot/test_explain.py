@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -82,3 +84,31 @@ def test_the_document_has_clarifys_shape(problem: str, outputs: int, labels: lis
     output = 1 if problem == "BinaryClassification" else 0
     assert shap["label0"]["expected_value"] == output
     assert shap["label0"]["global_shap_values"]["b"] == np.abs(values[:, 1, output]).mean()
+
+
+def test_local_values_have_a_line_for_each_row_and_a_column_for_each_feature_and_label() -> None:
+    """Clarify's out.csv; means of its absolute values are the global ones."""
+    values = np.random.default_rng(0).normal(size=(5, 2, 3))
+    attributions = explain.Attributions(("a", "b,c"), values, np.zeros(3))
+    table = pd.read_csv(io.BytesIO(explain.rows(attributions, "MulticlassClassification")))
+    assert list(table) == [f"{column}_label{label}" for label in range(3) for column in ("a", "b,c")]
+    shap = explain.analysis(attributions, "MulticlassClassification")["explanations"]["kernel_shap"]  # type: ignore[index]
+    for label in range(3):
+        for column, value in shap[f"label{label}"]["global_shap_values"].items():
+            assert table[f"{column}_label{label}"].abs().mean() == pytest.approx(value)
+
+
+def test_a_thousand_columns_are_explained_with_fewer_rows() -> None:
+    """Each row is asked about once for every column: memory stays bounded."""
+    random = np.random.default_rng(0)
+    names = [f"f{number}" for number in range(1000)]
+    table = pd.DataFrame(random.normal(size=(50, 1000)).astype(str), columns=names, dtype=object)
+    asked = []
+
+    def predict(frame: pd.DataFrame) -> np.ndarray:
+        asked.append(len(frame))
+        return frame["f0"].astype(np.float64).to_numpy()
+
+    attributions = explain.shapley(predict, schema(*names), table, seed=1, seconds=0)
+    assert attributions.values.shape == (4, 1000, 1)
+    assert max(asked) == 4 * 1001

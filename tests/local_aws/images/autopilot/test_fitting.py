@@ -108,9 +108,7 @@ def test_what_grows_stops_when_its_time_is_over(algorithm: str) -> None:
     parameters = Planner([Line(algorithm, "ordinal")], seed=1).ask().parameters
 
     def fit(seconds: float) -> fitting.Fitted:
-        return fitting.fit(
-            algorithm, parameters, x, data, splits, classes=2, categorical=(), seed=1, seconds=seconds
-        )
+        return fitting.fit(algorithm, parameters, x, data, splits, classes=2, categorical=(), seed=1, seconds=seconds)
 
     short, long = fit(0), fit(60)
     assert short.predicted.shape == (400, 2)
@@ -119,13 +117,13 @@ def test_what_grows_stops_when_its_time_is_over(algorithm: str) -> None:
 
 
 def grown(fitted: fitting.Fitted) -> int:
-    """Trees or epochs of the first model."""
+    """Trees of the first model, or rows that it has learned from."""
     estimator = fitted.models[0].estimator
     if isinstance(estimator, lightgbm.Booster):
         return int(estimator.num_trees())
     if isinstance(estimator, xgboost.Booster):
         return int(estimator.num_boosted_rounds())
-    return len(estimator.estimators_) if hasattr(estimator, "estimators_") else int(estimator.n_iter_)
+    return len(estimator.estimators_) if hasattr(estimator, "estimators_") else int(estimator.t_)
 
 
 def test_a_grown_forest_is_the_one_of_a_single_fit() -> None:
@@ -133,7 +131,8 @@ def test_a_grown_forest_is_the_one_of_a_single_fit() -> None:
     x, data = signal(0)
     parameters = {"n_estimators": 60, "min_samples_leaf": 2, "max_features": 0.5}
     nothing = np.zeros(0)
-    whole = ExtraTreesRegressor(bootstrap=True, oob_score=True, random_state=7, **parameters).fit(x, data.y)
+    whole = ExtraTreesRegressor(bootstrap=True, oob_score=True, random_state=7, **parameters)
+    whole.fit(x, data.y, sample_weight=data.weight)
     fit = Fit(x, data.y, data.weight, x[:0], nothing, nothing, 0, (), 7, time.monotonic() + 60)
     model = FAMILIES["extra-trees"].fit(fit, parameters)
     np.testing.assert_array_equal(model.predict(x), whole.predict(x))

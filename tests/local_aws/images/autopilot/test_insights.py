@@ -47,3 +47,29 @@ def test_several_classes_and_numbers_have_their_sections() -> None:
     assert set(classes["multiclass_classification_metrics"]["confusion_matrix"]) == {"a", "b", "c"}
     numbers = insights.statistics("Regression", (), TRUTH, TRUTH + 1, np.ones(5), seed=1)
     assert numbers["regression_metrics"]["rmse"]["value"] == pytest.approx(1)
+
+
+def test_a_binary_report_has_every_metric_of_model_monitors_and_the_constant_answers() -> None:
+    """Names of the developer guide's example; the constant answer is the positive class."""
+    document = insights.statistics("BinaryClassification", ("no", "yes"), TRUTH, PREDICTED, np.ones(5), seed=1)
+    section = document["binary_classification_metrics"]
+    scores = ("recall", "precision", "accuracy", "f0_5", "f1", "f2")
+    rates = ("true_positive_rate", "true_negative_rate", "false_positive_rate", "false_negative_rate")
+    constant = {f"{name}_best_constant_classifier" for name in scores}
+    curves = {"receiver_operating_characteristic_curve", "precision_recall_curve", "confusion_matrix"}
+    assert {*scores, *rates, "auc", *constant, *curves} <= set(section)
+    assert section["recall_best_constant_classifier"]["value"] == 1
+    assert section["precision_best_constant_classifier"]["value"] == pytest.approx(3 / 5)
+    assert section["f2"]["value"] == pytest.approx(2 / 3)
+
+
+def test_a_multiclass_report_weighs_its_scores_by_the_classes() -> None:
+    """Names of the developer guide's example; weighted recall is the accuracy."""
+    three = np.column_stack([PREDICTED * 0.8, np.full(5, 0.2)])
+    truth = np.array([0, 1, 1, 2, 1], dtype=np.float64)
+    document = insights.statistics("MulticlassClassification", ("a", "b", "c"), truth, three, np.ones(5), seed=1)
+    section = document["multiclass_classification_metrics"]
+    scores = ("accuracy", *(f"weighted_{name}" for name in ("recall", "precision", "f0_5", "f1", "f2")))
+    assert {*scores, *(f"{name}_best_constant_classifier" for name in scores)} <= set(section)
+    assert section["weighted_recall"]["value"] == pytest.approx(section["accuracy"]["value"])
+    assert section["accuracy_best_constant_classifier"]["value"] == pytest.approx(1 / 5)

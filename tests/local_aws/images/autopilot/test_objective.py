@@ -67,3 +67,31 @@ def test_less_is_better_for_errors() -> None:
     """The score is always to be maximised."""
     assert objective.score({"RMSE": 2.0}, "RMSE") == -2.0
     assert objective.score({"AUC": 0.9}, "AUC") == 0.9
+
+
+@pytest.mark.parametrize(("problem", "metrics"), METRICS.items())
+def test_one_metric_alone_is_the_same_as_among_all(problem: ProblemType, metrics: tuple[str, ...]) -> None:
+    """With weights, and with a class that nobody predicts and one that nobody is."""
+    random = np.random.default_rng(0)
+    weight = random.uniform(0.5, 2, 300)
+    if problem == "Regression":
+        y, predicted = random.normal(size=300), random.normal(size=300)
+    else:
+        classes = 2 if problem == "BinaryClassification" else 4
+        y = random.integers(0, classes - (classes > 2), 300).astype(np.float64)
+        predicted = random.dirichlet(np.ones(classes), 300)
+        predicted[:, 0] *= 0 if classes > 2 else 1
+        predicted /= predicted.sum(axis=1, keepdims=True)
+    values = objective.evaluate(problem, y, predicted, weight)
+    for metric in metrics:
+        assert objective.measure(metric, y, predicted, weight) == pytest.approx(objective.score(values, metric))
+
+
+def test_closer_predictions_rank_higher_among_equals() -> None:
+    """As the tie break of all metrics has it."""
+    sure = np.array([[0.9, 0.1], [0.2, 0.8]])
+    unsure = np.array([[0.6, 0.4], [0.4, 0.6]])
+    y, weight = np.array([0.0, 1.0]), np.array([1.0, 3.0])
+    assert objective.closeness(y, sure, weight) > objective.closeness(y, unsure, weight)
+    values = objective.evaluate("BinaryClassification", y, sure, weight)
+    assert objective.closeness(y, sure, weight) == pytest.approx(objective.tie_break(values))

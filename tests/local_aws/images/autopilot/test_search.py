@@ -321,6 +321,7 @@ def test_what_would_break_a_column_is_worked_around(tmp_path: Path) -> None:
     """Infinite and huge numbers, columns without a value or with one, identifiers, many categories, a quoted name."""
     random = np.random.default_rng(0)
     frame = jobs.table("BinaryClassification")
+    algorithms = ["lightgbm", "linear-learner", "nn-torch"]  # on five recipes
     target = frame.pop("y")
     frame = frame.assign(
         infinite=np.where(random.random(600) < 0.1, "inf", random.normal(size=600).round(2).astype(str)),
@@ -336,7 +337,8 @@ def test_what_would_break_a_column_is_worked_around(tmp_path: Path) -> None:
         tmp_path / "job",
         frame,
         Mode="ENSEMBLING",
-        CompletionCriteria={"MaxCandidates": 11},
+        CandidateGenerationConfig={"AlgorithmsConfig": [{"AutoMLAlgorithms": algorithms}]},
+        CompletionCriteria={"MaxCandidates": 6},
         specification={"FeatureDataTypes": {"empty": "numeric", "identifier": "text", "category": "categorical"}},
     )
     search.run(root)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from include.local_aws.images.autopilot.families import FAMILIES
-from include.local_aws.images.autopilot.studies import Line, Planner, Trial
+from include.local_aws.images.autopilot.studies import Line, Opening, Planner, Trial
 
-LINES = [Line("lightgbm", "ordinal"), Line("xgboost", "ordinal"), Line("linear-learner", "one-hot"), Line("mlp", "pca")]
-QUALITY = {"lightgbm": 0.9, "xgboost": 0.8, "linear-learner": 0.5, "mlp": 0.7}
+LINES = [
+    Line("lightgbm", "ordinal"),
+    Line("xgboost", "ordinal"),
+    Line("linear-learner", "one-hot"),
+    Line("nn-torch", "pca"),
+]
+QUALITY = {"lightgbm": 0.9, "xgboost": 0.8, "linear-learner": 0.5, "nn-torch": 0.7}
 
 
 def trials(count: int, seed: int = 1) -> list[Trial]:
@@ -28,10 +33,26 @@ def test_every_line_starts_with_its_starting_point() -> None:
         assert {name: trial.parameters[name] for name in start} == start
 
 
+def test_openings_come_first_in_their_order_with_their_changes() -> None:
+    """A line may open more than once, and what is not changed is the starting point."""
+    openings = [Opening(LINES[1]), Opening(LINES[0], {"num_leaves": 15}), Opening(LINES[1], {"max_depth": 3})]
+    planner = Planner(LINES[:2], 1, openings=openings)
+    first = []
+    for _ in range(5):
+        trial = planner.ask()
+        planner.tell(trial, (QUALITY[trial.line.algorithm], 0.0))
+        first.append(trial)
+    assert [trial.line for trial in first[:3]] == [opening.line for opening in openings]
+    for trial, opening in zip(first, openings, strict=False):
+        expected = {**FAMILIES[trial.line.algorithm].start, **opening.changes}
+        assert {name: trial.parameters[name] for name in expected} == expected
+    assert [trial.line for trial in first[3:]] == [LINES[0], LINES[1]]
+
+
 def test_then_the_leading_lines_are_searched() -> None:
     """The worst of four is left alone, the others take turns; no setting comes twice."""
     later = trials(13)[4:]
-    assert [trial.line.algorithm for trial in later[:3]] == ["lightgbm", "xgboost", "mlp"]
+    assert [trial.line.algorithm for trial in later[:3]] == ["lightgbm", "xgboost", "nn-torch"]
     assert "linear-learner" not in {trial.line.algorithm for trial in later}
     settings = [(trial.line, tuple(trial.parameters.items())) for trial in trials(13)]
     assert len(set(settings)) == 13

@@ -183,6 +183,11 @@ def bad(**columns: Any) -> pd.DataFrame:
             {"validation": jobs.table("BinaryClassification", rows=20).rename(columns={"number": "n"})},
             "The validation data's columns differ",
         ),
+        (
+            jobs.table("Regression").assign(y=lambda rows: rows["y"].astype(str).where(rows.index > 0, "1e300")),
+            {},
+            r"The target column 'y' holds '1e300': expected numbers below 1e\+100",
+        ),
         (bad()[["constant", "y"]], {}, "No column of the training data can serve as a feature"),
     ],
 )
@@ -201,3 +206,19 @@ def test_an_undecodable_byte_fails_in_words(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"it's", b"it\xe9s"))
     with pytest.raises(JobFailure, match=r"part\.csv of the training channel is not a readable CSV table: .*0xe9"):
         table.load(root, parse(jobs.job()))
+
+
+def test_the_rule_of_five_hundred_rows_is_autopilots_not_the_searchs(tmp_path: Path) -> None:
+    """Whoever calls the search itself may give it fewer."""
+    root = jobs.write(tmp_path, jobs.table("Regression", rows=60))
+    spec = parse(jobs.job())
+    with pytest.raises(JobFailure, match="has 60 rows: Autopilot needs at least 500"):
+        table.load(root, spec)
+    assert len(table.load(root, spec, minimum_rows=0).train) == 60
+
+
+def test_numbers_beyond_measure_are_cut_so_that_their_squares_are_finite() -> None:
+    """Infinite ones are missing."""
+    numbers = table.parse_numbers(pd.Series(["1e308", "-1e200", "inf", "3"], dtype=object))
+    np.testing.assert_array_equal(numbers, [table.LARGEST, -table.LARGEST, np.nan, 3])
+    assert np.isfinite(np.nansum(numbers**2))

@@ -88,6 +88,24 @@ def test_leaving_the_block_ends_what_runs() -> None:
     assert not task.process.is_alive()
 
 
+def test_what_a_job_needs_is_prepared_in_the_parent_when_it_starts() -> None:
+    """The child finds it; a job that finds its time over after that is not started."""
+    made: list[int] = []
+    left = [30.0]
+
+    def prepare() -> None:
+        made.append(os.getpid())
+        if len(made) == 2:
+            left[0] = 0.0
+
+    given = iter([Job(number, lambda _: list(made), lambda: left[0], prepare) for number in range(2)])
+    told: list[Outcome] = []
+    with Workers() as workers:
+        workers.stream(lambda: next(given, None), lambda _, outcome: told.append(outcome))
+    assert [outcome.value for outcome in told] == [[os.getpid()]]
+    assert len(made) == 2
+
+
 def test_a_job_without_time_is_not_started() -> None:
     """Nor told."""
     assert stream([functools.partial(sleep, 0, 1)], seconds=0) == []
