@@ -69,7 +69,7 @@ bench-split: setup  ## seconds and memory of the split beside pandas
 	$(BIN)/python -m benchmarks.bench_split
 
 .PHONY: bench-search
-bench-search: setup  ## the embedded Autopilot beside FLAML, same folds and budget (an hour)
+bench-search: setup  ## the embedded Autopilot beside FLAML, same folds and budget (16 minutes)
 	$(BIN)/python -m benchmarks.bench_search
 
 .PHONY: bench-jobs

@@ -26,7 +26,7 @@ _SELECTION_PATIENCE = 6
 _SELECTION_ROWS = 20_000
 _SELECTION_SECONDS = 2.0
 _LEADERS = 24
-"""Of the candidates, those that the ensemble is chosen from, besides the best one of every line."""
+"""Of the candidates, those that the ensemble is chosen from, besides the best one of every algorithm."""
 
 _PERCEPTRON = Line("nn-torch", "quantile")
 _PORTFOLIO = (
@@ -154,7 +154,8 @@ def _ensemble(context: Context, material: Material, done: Mapping[int, Candidate
 
 def _leaders(context: Context, done: Mapping[int, Candidate]) -> list[int]:
     """The candidates that an ensemble may be chosen from, by number: the best ones, and the best of each algorithm."""
-    ranked = sorted(done, key=lambda number: done[number].rank(context.metric), reverse=True)
+    whole = [number for number, candidate in done.items() if len(candidate.predicted)]
+    ranked = sorted(whole, key=lambda number: done[number].rank(context.metric), reverse=True)
     first = {done[number].algorithm: number for number in reversed(ranked)}
     return sorted({*ranked[:_LEADERS], *first.values()})
 

@@ -113,9 +113,15 @@ def fit(
         rows_predicted.append(split.held_out)
         models.append(model)
     order = np.argsort(np.concatenate(rows_predicted))
-    predicted = np.concatenate(predictions)[order]
+    predicted = _finite(np.concatenate(predictions)[order])
     # Every row was predicted by one model; the candidate asks all of them.
     return Fitted(tuple(models), predicted, spent / max(1, len(predicted)) * len(models))
+
+
+def _finite(predicted: Floats) -> Floats:
+    if not np.isfinite(predicted).all():
+        raise FloatingPointError("the fit diverged: not all of its predictions are finite numbers")
+    return predicted
 
 
 def _fit_out_of_bag(
@@ -136,4 +142,4 @@ def _fit_out_of_bag(
     predicted[unseen] = predicted[~unseen].mean(axis=0)
     before = time.perf_counter()
     model.predict(x[: min(len(x), 500)])
-    return Fitted((model,), predicted, (time.perf_counter() - before) / min(len(x), 500))
+    return Fitted((model,), _finite(predicted), (time.perf_counter() - before) / min(len(x), 500))

@@ -100,6 +100,13 @@ def test_memory_holds_the_best_candidates_and_the_best_of_every_algorithm() -> N
     assert len(done) == 99
 
 
+def test_the_ensemble_is_chosen_from_candidates_whose_models_are_there(context: Context) -> None:
+    """Also where one that is not is just as good."""
+    done = {1: dataclasses.replace(candidate(1, "xgboost", 1.0), predicted=np.zeros(0))}
+    done |= {number: candidate(number, "xgboost", 1.0) for number in (2, 3)}
+    assert ensembling._leaders(context, done) == [2, 3]
+
+
 @pytest.mark.parametrize(("seconds", "folds"), [(None, fitting.FOLDS), (3600.0, fitting.FOLDS), (0.05, 1)])
 def test_in_little_time_a_candidate_is_one_fit_not_five(context: Context, seconds: float | None, folds: int) -> None:
     """By the table's cells and the job's limit."""

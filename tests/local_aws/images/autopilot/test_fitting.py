@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import ExtraTreesRegressor
 
 from include.local_aws.images.autopilot import fitting
-from include.local_aws.images.autopilot.families import FAMILIES, Fit
+from include.local_aws.images.autopilot.families import FAMILIES, Fit, Model
 from include.local_aws.images.autopilot.studies import Line, Planner
 from include.local_aws.images.autopilot.table import Rows
 
@@ -98,6 +98,15 @@ def test_a_bag_averages_a_model_for_each_fold() -> None:
     assert len(fitted.models) == 5
     for split, model in zip(splits, fitted.models, strict=True):
         np.testing.assert_array_equal(fitted.predicted[split.held_out], model.predict(x[split.held_out]))
+
+
+def test_a_fit_that_diverges_is_an_error_not_a_candidate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be compared with the others by a number that is none."""
+    x, data = signal(0)
+    splits = [fitting.holdout(data, 0, 0.25, seed=1)]
+    monkeypatch.setattr(Model, "predict", lambda _, x: np.full(len(x), np.nan))
+    with pytest.raises(FloatingPointError, match="the fit diverged"):
+        fitting.fit("linear-learner", {"l2": 1.0}, x, data, splits, classes=0, categorical=(), seed=1, seconds=60)
 
 
 @pytest.mark.parametrize("algorithm", ["lightgbm", "xgboost", "extra-trees", "randomforest", "nn-torch"])
