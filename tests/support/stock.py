@@ -2,7 +2,8 @@
 
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -90,6 +91,14 @@ def slow_training_config(name: str) -> dict[str, Any]:
     return {**config, "HyperParameters": {**config["HyperParameters"], "num_round": "60000"}}
 
 
+def direct(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A training or processing operator's configuration as a request: the role's ARN, and numbers for texts."""
+    request = {**deepcopy(dict(config)), "RoleArn": ROLE}
+    cluster = request.get("ResourceConfig") or request["ProcessingResources"]["ClusterConfig"]
+    cluster.update(InstanceCount=1, VolumeSizeInGB=10)
+    return request
+
+
 def tuning_config(name: str) -> dict[str, Any]:
     """The configuration of SageMakerTuningOperator."""
     config = tuning_request(name, jobs=2)
@@ -157,9 +166,7 @@ def automl_arguments(name: str, *, candidates: int = 1) -> dict[str, Any]:
 
 def create_pipeline(world: World, name: str, *, slow: bool = False) -> None:
     """A pipeline of one training step, which takes minutes where it is `slow`."""
-    request = (slow_training_config if slow else training_config)(name)
-    resources = {**request["ResourceConfig"], "InstanceCount": 1, "VolumeSizeInGB": 10}
-    arguments = {**request, "RoleArn": ROLE, "ResourceConfig": resources}
+    arguments = direct((slow_training_config if slow else training_config)(name))
     del arguments["TrainingJobName"]
     step = {"Name": "Train", "Type": "Training", "Arguments": arguments}
     definition = json.dumps({"Version": "2020-12-01", "Parameters": [], "Steps": [step]})

@@ -27,6 +27,7 @@ DEFAULT_ORDERS: Mapping[str, tuple[str, str]] = {
     "ListProcessingJobs": ("CreationTime", "Ascending"),
     "ListModelPackages": ("CreationTime", "Ascending"),
     "ListModelPackageGroups": ("CreationTime", "Ascending"),
+    "ListPipelineParametersForExecution": ("Name", "Ascending"),
 }
 """SortBy and SortOrder of requests without them, by the API reference; of every other operation it is `NEWEST`."""
 

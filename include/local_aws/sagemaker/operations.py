@@ -9,6 +9,7 @@ from include.local_aws.hosting import configs
 from include.local_aws.hosting import operations as hosting
 from include.local_aws.notebooks import operations as notebooks
 from include.local_aws.packages import operations as packages
+from include.local_aws.pipelines import operations as pipelines
 from include.local_aws.processing import operations as processing
 from include.local_aws.sagemaker import models, tags
 from include.local_aws.sagemaker.call import Operation
@@ -22,6 +23,7 @@ OPERATIONS: Mapping[str, Operation] = cast(
         **automl.OPERATIONS,
         **models.OPERATIONS,
         **packages.OPERATIONS,
+        **pipelines.OPERATIONS,
         **notebooks.OPERATIONS,
         **transform.OPERATIONS,
         **training.OPERATIONS,

@@ -53,9 +53,21 @@ TAKEN = {
     "CreateTrial": Taken("ListTrials", VALIDATION, "names must be unique: taken already exists",
                          {"ExperimentName": "full"}),
     "CreateTrialComponent": Taken("ListTrialComponents", VALIDATION, "names must be unique: taken already exists"),
+    "CreateModelPackageGroup": Taken("ListModelPackageGroups", VALIDATION, "Model Package Group already exists: arn:"),
+    "CreateModelPackage": Taken(
+        "ListModelPackages", VALIDATION, "Model Package already exists: arn:",
+        {"InferenceSpecification": {"Containers": [{"Image": IMAGE}]}},
+    ),
+    "CreatePipeline": Taken(
+        "ListPipelines", VALIDATION, "Pipeline names must be unique within an AWS account and region",
+        {"PipelineDefinition": '{"Version": "2020-12-01", "Steps": [{"Name": "A", "Type": "Fail"}]}'},
+    ),
+    "CreateNotebookInstance": Taken("ListNotebookInstances", VALIDATION, "Cannot create a duplicate Notebook Instance"),
 }  # fmt: skip
-CREATING = sorted(name for name in OPERATIONS if name.startswith("Create"))
-ON_ONE = sorted(name for name in OPERATIONS if not name.startswith(("Create", "List")))
+URLS = {"CreatePresignedNotebookInstanceUrl"}
+"""Operations that are called Create and create nothing."""
+CREATING = sorted(name for name in OPERATIONS if name.startswith("Create") and name not in URLS)
+ON_ONE = sorted({name for name in OPERATIONS if not name.startswith(("Create", "List"))} | URLS)
 UNDECLARED = {"DeleteHyperParameterTuningJob"}
 """Operations whose ResourceNotFound the service model does not name, though that of their kind is the same."""
 
@@ -94,4 +106,4 @@ def test_a_name_that_nobody_has_is_refused_as_on_aws(tmp_path: Path, name: str) 
     declared = {each.name for each in model.error_shapes}
     assert raised.value.status == 400
     assert raised.value.code in {VALIDATION} | ({"ResourceNotFound"} if name in UNDECLARED else declared)
-    assert re.search("not found|[Cc]ould not find|can't find|does not exist", raised.value.message)
+    assert re.search("not found|[Cc]ould not find|can't find|does not exist|RecordNotFound", raised.value.message)

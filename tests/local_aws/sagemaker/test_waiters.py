@@ -68,12 +68,35 @@ def _training(aws: Running, trained: Trained, rows: str) -> dict[str, str]:
     return {"TrainingJobName": "waited-for"}
 
 
+def _notebook(aws: Running, trained: Trained, rows: str) -> dict[str, str]:
+    given = {"InstanceType": "ml.t3.medium", "RoleArn": ROLE}
+    aws.client("sagemaker").create_notebook_instance(NotebookInstanceName="waited-for", **given)
+    return {"NotebookInstanceName": "waited-for"}
+
+
+def _stopped_notebook(aws: Running, trained: Trained, rows: str) -> dict[str, str]:
+    name = _notebook(aws, trained, rows)
+    aws.client("sagemaker").get_waiter("notebook_instance_in_service").wait(**name, WaiterConfig=QUICK)
+    aws.client("sagemaker").stop_notebook_instance(**name)
+    return name
+
+
+def _deleted_notebook(aws: Running, trained: Trained, rows: str) -> dict[str, str]:
+    name = _stopped_notebook(aws, trained, rows)
+    aws.client("sagemaker").get_waiter("notebook_instance_stopped").wait(**name, WaiterConfig=QUICK)
+    aws.client("sagemaker").delete_notebook_instance(**name)
+    return name
+
+
 BEGIN: dict[str, Callable[[Running, Trained, str], dict[str, str]]] = {
     "EndpointInService": _endpoint,
     "EndpointDeleted": _deleted_endpoint,
     "TransformJobCompletedOrStopped": _transform,
     "ProcessingJobCompletedOrStopped": _processing,
     "TrainingJobCompletedOrStopped": _training,
+    "NotebookInstanceInService": _notebook,
+    "NotebookInstanceStopped": _stopped_notebook,
+    "NotebookInstanceDeleted": _deleted_notebook,
 }
 FAILS_FOR_NONE = [name for name in IMPLEMENTED if not name.endswith("Deleted")]
 
@@ -87,6 +110,13 @@ def _nothing_left(aws: Running) -> Iterator[None]:
         sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=each["EndpointName"], WaiterConfig=QUICK)
     if sagemaker.list_endpoint_configs(NameContains="waited-for")["EndpointConfigs"]:
         sagemaker.delete_endpoint_config(EndpointConfigName="waited-for")
+    for each in sagemaker.list_notebook_instances(NameContains="waited-for")["NotebookInstances"]:
+        name = {"NotebookInstanceName": each["NotebookInstanceName"]}
+        if each["NotebookInstanceStatus"] == "InService":
+            sagemaker.stop_notebook_instance(**name)
+            sagemaker.get_waiter("notebook_instance_stopped").wait(**name, WaiterConfig=QUICK)
+        sagemaker.delete_notebook_instance(**name)
+        sagemaker.get_waiter("notebook_instance_deleted").wait(**name, WaiterConfig=QUICK)
 
 
 @pytest.mark.parametrize("name", IMPLEMENTED)

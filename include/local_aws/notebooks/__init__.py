@@ -1,0 +1,1 @@
+"""Notebook instances: a Jupyter server of their own on a loopback port, and a directory that is kept."""
