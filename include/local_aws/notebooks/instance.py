@@ -103,7 +103,7 @@ class NotebookInstance:
         )
 
     def _environment(self, home: Path, token: str) -> dict[str, str]:
-        paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH", "")])]
         return {
             **{name: os.environ[name] for name in _CARRIED if name in os.environ},
             **self._services.forks.environment,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from include.local_aws.experiments import catalogue
 from include.local_aws.jobs.runner import Runner
 from include.local_aws.processing.job import KIND, ProcessingJob
 from include.local_aws.processing.requests import DEFAULT_RUNTIME, check
@@ -23,6 +24,7 @@ def start(
     if services.store.find(KIND, region, name) is not None:
         raise names.job_in_use(KIND, region, name)
     check(request)
+    catalogue.check(services.store, region, request.get("ExperimentConfig"))
     record = _insert(services, region, name, "InProgress", {"request": dict(request)}, tags)
     runner.start(ProcessingJob(services, record))
     return record

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from include.local_aws.experiments import catalogue
 from include.local_aws.jobs.runner import Runner
 from include.local_aws.sagemaker import names
 from include.local_aws.sagemaker import tags as tags_room
@@ -36,6 +37,7 @@ def start(
     if services.store.find(KIND, region, name) is not None:
         raise names.job_in_use(KIND, region, name)
     check(request, region, services.s3)
+    catalogue.check(services.store, region, request.get("ExperimentConfig"))
     body = {
         "request": dict(request),
         "secondary": "Starting",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from include.local_aws.experiments import catalogue
 from include.local_aws.jobs.runner import CUT_OFF
 from include.local_aws.s3.client import S3InputError
 from include.local_aws.sagemaker import jobs, lists, models, names
@@ -19,6 +20,7 @@ def create(call: Call) -> dict[str, Any]:
     model = models.get(call, call.input["ModelName"])
     request = {key: value for key, value in call.input.items() if key != "Tags"}
     check(request)
+    catalogue.check(call.store, call.region, request.get("ExperimentConfig"))
     source = request["TransformInput"]["DataSource"]["S3DataSource"]
     try:
         found = call.services.s3.any_below(source["S3Uri"])

@@ -205,7 +205,7 @@ def test_files_of_a_channel_stand_where_their_keys_say(aws: Running) -> None:
     rows = as_csv(*reversed(numbers(30)))
     s3.put_object(Bucket=BUCKET, Key="nested/a/1.csv", Body=rows)
     s3.put_object(Bucket=BUCKET, Key="nested/a/deep/1.csv", Body=rows)
-    s3.put_object(Bucket=BUCKET, Key="packed/1.csv.gz", Body=gzip.compress(rows.encode()))
+    s3.put_object(Bucket=BUCKET, Key="placed-packed/1.csv.gz", Body=gzip.compress(rows.encode()))
     manifest = [{"prefix": f"s3://{BUCKET}/nested/"}, "a/deep/1.csv"]
     s3.put_object(Bucket=BUCKET, Key="nested.manifest", Body=json.dumps(manifest))
     script = (
@@ -225,7 +225,7 @@ def test_files_of_a_channel_stand_where_their_keys_say(aws: Running) -> None:
         },
         InputDataConfig=[
             channel("prefix", f"s3://{BUCKET}/nested/a/"),
-            channel("packed", f"s3://{BUCKET}/packed", None, CompressionType="Gzip"),
+            channel("packed", f"s3://{BUCKET}/placed-packed/", None, CompressionType="Gzip"),
             channel("listed", f"s3://{BUCKET}/nested.manifest", source={"S3DataType": "ManifestFile"}),
         ],
     )
