@@ -27,7 +27,7 @@ def test_the_pipelines_of_the_project_are_valid() -> None:
     assert loaded["churn"].trainers[0] == loaded["churn"].scheduled_trainer == "autopilot"
     assert loaded["churn"].schedule.cron == "0 5 * * 1"
     assert loaded["churn"].positive_class == "yes"
-    assert loaded["auto_mpg"].trainers == ("tuned",)
+    assert loaded["auto_mpg"].trainers == ("tuned", "refit")
     assert loaded["auto_mpg"].drop == ("name",)
     for pipeline in loaded.values():
         assert (project_root() / pipeline.source).is_file()
@@ -75,6 +75,8 @@ def test_durations_are_read_with_their_unit(tmp_path: Path) -> None:
         (BASE + "tuning: {ranges: {xgboost: {eta: {values: [1, 1]}}}}\n", "expected different values, found 1, 1"),
         (BASE + "tuning: {search: false, algorithms: [xgboost, linear-learner]}\n", "one where search is false"),
         (BASE + "tuning: {warm_start: true, algorithms: [xgboost, linear-learner]}\n", "warm_start: expected a single"),
+        (BASE + "refit: {max_wait: 1h}\n", "max_wait: expected none without spot: true, found 3600 s"),
+        (BASE + "refit: {spot: true, max_wait: 1h, max_run_time: 2h}\n", "expected at least max_run_time (7200 s)"),
         (BASE + "tuning: {max_wait: 1h}\n", "max_wait: expected none without spot, found 3600 s"),
         (BASE + "tuning: {spot: true, max_wait: 1m}\n", "max_wait: expected at least max_training_job_run_time"),
         (BASE + "schedule: '@daily'\n", "expected a mapping of keys to values, found '@daily': write it below cron"),

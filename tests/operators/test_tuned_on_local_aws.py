@@ -196,9 +196,7 @@ def test_a_model_of_other_features_is_never_paired_with_the_preprocessor(sm: Any
 def test_a_metric_that_no_image_emits_costs_nothing(sm: Any, made: dict[str, Any]) -> None:
     """Refused before the call, with those that there are."""
     before = len(sm.list_hyper_parameter_tuning_jobs()["HyperParameterTuningJobSummaries"])
-    with pytest.raises(
-        AirflowFailException, match=r"xgboost emits for Regression, RMSE, MSE, MAE, found 'R2'"
-    ):
+    with pytest.raises(AirflowFailException, match=r"xgboost emits for Regression, RMSE, MSE, MAE, found 'R2'"):
         ran(TuningOperator, "search", "no-metric", pipeline(search={"metric": "R2"}), **made)
     assert len(sm.list_hyper_parameter_tuning_jobs()["HyperParameterTuningJobSummaries"]) == before
 

@@ -100,7 +100,7 @@ def training_definition(**changed: Any) -> dict[str, Any]:
 
 def training_request(name: str, **changed: Any) -> dict[str, Any]:
     """A CreateTrainingJob request of XGBoost on the table."""
-    return training_definition(TrainingJobName=name, HyperParameters=HYPERPARAMETERS, **changed)
+    return training_definition(TrainingJobName=name, HyperParameters={**HYPERPARAMETERS}, **changed)
 
 
 def tuning_request(name: str, *, jobs: int = 4) -> dict[str, Any]:

@@ -215,6 +215,54 @@ class TuningSpec(_Section):
         return self
 
 
+class RefitSpec(_Section):
+    """What a refit changes of the champion's jobs beside the data; what is not said stays as it was."""
+
+    instance_type: str | None = Field(None, pattern=_INSTANCE_TYPE, description="of every job that is run again")
+    spot: bool | None = Field(None, description="of the algorithm's training")
+    max_wait: Seconds | None = Field(None, description="spot: longest waiting and training together")
+    max_run_time: Seconds | None = Field(None, ge=60, description="of each job that is run again")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.max_wait is not None and not self.spot:
+            raise ValueError(f"max_wait: expected none without spot: true, found {self.max_wait} s")
+        if self.max_wait is not None and self.max_run_time is not None and self.max_wait < self.max_run_time:
+            raise ValueError(
+                f"max_wait: expected at least max_run_time ({self.max_run_time} s), found {self.max_wait} s"
+            )
+        return self
+
+
+class CandidatesSpec(_Section):
+    """A ``candidates`` pipeline: which of Autopilot's candidate definitions are tuned, who chooses, and the budget.
+
+    The rule takes ``names`` where there are some, else the first definitions, each algorithm in turn.
+    """
+
+    algorithms: tuple[Literal["xgboost", "linear-learner", "mlp"], ...] = ("xgboost", "linear-learner", "mlp")
+    pick: Literal["rule", "person"] = "rule"
+    names: tuple[str, ...] = Field((), max_length=10, description="such as dpp0-xgboost, as the notebook calls them")
+    max_picked: int = Field(3, ge=1, le=10, description="a tuning job takes at most 10 definitions")
+    answer_within: Seconds = Field(12 * 3600, ge=60, description="a person's time; then the rule chooses")
+    strategy: Literal["Bayesian", "Random", "Hyperband"] = "Bayesian"
+    max_jobs: int = Field(10, ge=1, le=750)
+    max_parallel: int = Field(2, ge=1, le=100)
+    max_run_time: Seconds = Field(3600, ge=120)
+    max_training_job_run_time: Seconds = Field(1800, ge=1)
+    seed: int = Field(20240229, ge=0)
+    instance_type: str | None = Field(None, pattern=_INSTANCE_TYPE, description="instead of the notebook's")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.algorithms:
+            raise ValueError("algorithms: expected at least one of xgboost, linear-learner, mlp, found an empty list")
+        for key, given in (("algorithms", self.algorithms), ("names", self.names)):
+            if len(set(given)) < len(given):
+                raise ValueError(f"{key}: expected each once, found {', '.join(given)}")
+        return self
+
+
 class GatePolicy(_Section):
     """What evidence puts a challenger behind the endpoint. See docs/gate.md."""
 
@@ -301,6 +349,8 @@ class Pipeline(_Section):
     search: SearchSpec = SearchSpec()
     processing: ProcessingSpec = ProcessingSpec()
     tuning: TuningSpec = TuningSpec()
+    candidates: CandidatesSpec = CandidatesSpec()
+    refit: RefitSpec = RefitSpec()
     gate: GatePolicy
     endpoint: EndpointSpec = EndpointSpec()
     transform: TransformSpec = TransformSpec()

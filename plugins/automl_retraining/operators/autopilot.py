@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from automl_retraining.core.config import Pipeline
@@ -55,7 +55,7 @@ class AutopilotOperator(SageMakerJobOperator):
     """
 
     kind: ClassVar[JobKind] = AUTOML
-    template_fields = (
+    template_fields: Sequence[str] = (
         "split", "mode", "max_candidates", "max_run_time", "max_training_job_run_time", "metric", "algorithms",
         "sample_weight", "feature_specification_uri", "validation_fraction", "volume_kms_key",
     )  # fmt: skip

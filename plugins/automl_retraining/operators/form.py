@@ -87,6 +87,49 @@ def tuning_params(pipeline: Pipeline) -> dict[str, Param]:
     }
 
 
+def candidates_params(pipeline: Pipeline) -> dict[str, Param]:
+    """The trigger form of a run that tunes chosen candidate definitions: its defaults are the pipeline's."""
+    spec = pipeline.candidates
+    return {
+        "source": params(pipeline)["source"],
+        "pick": Param(
+            spec.pick,
+            type="string",
+            enum=["rule", "person"],
+            title="Who picks",
+            description="The pipeline's rule, or a person (Browse, Required Actions) who is shown the candidates.",
+        ),
+        "max_jobs": Param(
+            spec.max_jobs,
+            type="integer",
+            minimum=1,
+            maximum=750,
+            title="Max training jobs",
+            description="How many models the tuning job may train, over all chosen candidates.",
+        ),
+        "max_parallel": Param(
+            spec.max_parallel,
+            type="integer",
+            minimum=1,
+            maximum=100,
+            title="Max parallel jobs",
+            description="How many of them at once: fewer learn more from each other.",
+        ),
+        "max_run_time": Param(
+            spec.max_run_time,
+            type="integer",
+            minimum=120,
+            title="Max run time",
+            description="Seconds that the tuning job may take; it then goes on with the best model so far.",
+        ),
+    }
+
+
+def refit_params(pipeline: Pipeline) -> dict[str, Param]:
+    """The trigger form of a refit: everything but the data is the champion's."""
+    return {"source": params(pipeline)["source"]}
+
+
 def schedule(pipeline: Pipeline) -> CronTriggerTimetable | list[Asset] | None:
     """What starts the pipeline by itself: its cron line in UTC, new data of its asset, or nothing.
 

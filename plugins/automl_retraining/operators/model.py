@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from automl_retraining.core.config import Pipeline
@@ -28,7 +29,7 @@ class CreateModelOperator(SageMakerOperator):
     Returns (XCom) a ``ModelRef``.
     """
 
-    template_fields = ("search",)
+    template_fields: Sequence[str] = ("search",)
 
     def __init__(self, *, pipeline: Pipeline, search: Any, network_isolation: bool = False, **kwargs: Any) -> None:
         super().__init__(pipeline=pipeline, **kwargs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -41,7 +42,7 @@ class PreprocessOperator(SageMakerJobOperator):
     """
 
     kind: ClassVar[JobKind] = PROCESSING
-    template_fields = ("split",)
+    template_fields: Sequence[str] = ("split",)
 
     def __init__(self, *, pipeline: Pipeline, split: Any, **kwargs: Any) -> None:
         super().__init__(pipeline=pipeline, **kwargs)

@@ -157,7 +157,7 @@ def _facts(context: Context, folder: str, note: str | None) -> dict[str, Any]:
     tasks = {row["task_id"]: row for row in ti.get_task_breadcrumbs(dag_id=ti.dag_id, run_id=ti.run_id)}
     jobs = {
         task: name
-        for task in ("preprocess", "search", "score_challenger", "score_champion")
+        for task in ("preprocess", "fit_processor", "make_features", "search", "score_challenger", "score_champion")
         if task in tasks and (name := ti.xcom_pull(task_ids=task, key="job_name"))
     }
     facts: dict[str, Any] = {

@@ -113,7 +113,7 @@ class FeatureTrainingOperator(SageMakerJobOperator):
             job_arn=board.job_arn,
             kind=board.kind,
             candidate=best,
-            problem_type=self.given[0].problem_type,
+            problem_type=SplitResult.model_validate(self.split).problem_type,
             leaderboard_uri=uri,
         ).model_dump(mode="json")
 

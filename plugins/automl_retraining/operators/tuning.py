@@ -17,7 +17,7 @@ from automl_retraining.sagemaker.watching import History
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_END_ALLOWANCE = 1800
+END_ALLOWANCE = 1800
 """Seconds beyond the search's own limit for its last trainings to end."""
 
 
@@ -100,7 +100,7 @@ class TuningOperator(FeatureTrainingOperator):
     def longest_wait(self) -> float:
         """The search's own limit and half an hour for its last trainings, or ``max_wait`` where that is less."""
         own = arguments.number("max_run_time", self.max_run_time, int) or self.pipeline.tuning.max_run_time
-        return min(self.max_wait, own + _END_ALLOWANCE)
+        return min(self.max_wait, own + END_ALLOWANCE)
 
     def succeeded(self, description: Description) -> bool:
         """Completed, or stopped by its own time limit with a best training job. Stopped by anybody else is not."""
@@ -116,7 +116,7 @@ class TuningOperator(FeatureTrainingOperator):
         """Write the leaderboard; the best training job with the containers that serve it."""
         job = read(TUNING, description)
         summaries = tuned.list_trainings(self.sm, job.name)
-        algorithm_of = {summary["TrainingJobName"]: self._algorithm(summary) for summary in summaries}
+        algorithm_of = {summary["TrainingJobName"]: self.algorithm_of(summary) for summary in summaries}
         rows = {
             summary["TrainingJobName"]: tuned.of_summary(summary, algorithm_of[summary["TrainingJobName"]])
             for summary in summaries
@@ -137,14 +137,18 @@ class TuningOperator(FeatureTrainingOperator):
             metric=objective.metric,
             maximize=objective.maximize,
             best=name,
-            billable=self._billable(rows.values()),
+            billable=self.billable(rows.values()),
             transitions=history.transitions,
         )
         found = self.found(context, board, best)
-        storage.write_record(self.s3, self._state_uri, LastTuning(job_name=job.name, run_id=context["run_id"]))
+        self.keep_for_warm_start(context, job.name)
         return found
 
-    def _billable(self, rows: Iterable[Candidate]) -> float | None:
+    def keep_for_warm_start(self, context: Context, job_name: str) -> None:
+        """Write down where the next search may begin."""
+        storage.write_record(self.s3, self._state_uri, LastTuning(job_name=job_name, run_id=context["run_id"]))
+
+    def billable(self, rows: Iterable[Candidate]) -> float | None:
         """What the trainings took, as SageMaker bills it; with spot it bills less, and does not say how much less."""
         return None if self.pipeline.tuning.spot else sum(row.duration or 0.0 for row in rows)
 
@@ -159,7 +163,7 @@ class TuningOperator(FeatureTrainingOperator):
             name=algorithm, training=options, metric=objective.metric, maximize=objective.maximize, ranges=ranges
         )
 
-    def _algorithm(self, summary: dict[str, Any]) -> str:
+    def algorithm_of(self, summary: dict[str, Any]) -> str:
         """By the definition's name, which a tuning job of several algorithms gives; else there is only one."""
         return str(summary.get("TrainingJobDefinitionName") or self.pipeline.tuning.algorithms[0])
 

@@ -268,6 +268,11 @@ def verify(endpoint: Endpoint | None, *, endpoint_name: str, config_name: str) -
     )
 
 
+def describe_model(sm: Any, name: str) -> dict[str, Any] | None:
+    """DescribeModel's answer; None where there is no model of that name."""
+    return _describe(sm, "describe_model", ModelName=name)
+
+
 def tags_of(sm: Any, arn: str) -> dict[str, str]:
     """All tags of a resource, as a mapping."""
     tags: dict[str, str] = {}

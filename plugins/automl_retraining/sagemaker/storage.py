@@ -117,6 +117,14 @@ def exists(s3: Any, uri: str) -> bool:
     return True
 
 
+def any_below(s3: Any, prefix_uri: str) -> bool:
+    """Whether there is an object whose key begins so."""
+    bucket, prefix = parse_uri(prefix_uri)
+    with words("list", prefix_uri):
+        answer = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+    return bool(answer.get("Contents"))
+
+
 def list_uris(s3: Any, prefix_uri: str) -> list[str]:
     """The URIs of all objects whose key begins so, sorted, over all pages."""
     bucket, prefix = parse_uri(prefix_uri)

@@ -24,6 +24,7 @@ class TrainingOptions(Options):
     channels: Mapping[str, str]
     hyperparameters: Mapping[str, str] = Field(default_factory=dict)
     content_type: str = "text/csv"
+    content_types: Mapping[str, str] = Field(default_factory=dict, description="of channels that differ")
     metrics: Mapping[str, str] = Field(default_factory=dict)
     environment: Mapping[str, str] = Field(default_factory=dict)
     instance_type: str = "ml.m5.large"
@@ -87,7 +88,7 @@ def definition(options: TrainingOptions) -> dict[str, Any]:
                         "S3DataDistributionType": "FullyReplicated",
                     }
                 },
-                "ContentType": options.content_type,
+                "ContentType": options.content_types.get(channel, options.content_type),
                 "CompressionType": "None",
             }
             for channel, uri in options.channels.items()

@@ -96,7 +96,7 @@ class AutoMLLocalCandidate:
         model_data = done["ModelArtifacts"]["S3ModelArtifacts"]
         environment = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": self.transformer["transformed_data_format"]}
         if self.transformer.get("sparse_encoding"):
-            environment["AUTOML_SPARSE_ENCODERECORDIO_PROTOBUF"] = "1"
+            environment["AUTOML_SPARSE_ENCODE_RECORDIO_PROTOBUF"] = "1"
         sagemaker.create_model(
             ModelName=f"{name}-model",
             ExecutionRoleArn=self._config.role,
@@ -154,7 +154,7 @@ class AutoMLLocalCandidate:
                 self._model_data,
                 {
                     "AUTOML_TRANSFORM_MODE": "feature-transform",
-                    "AUTOML_SPARSE_ENCODERECORDIO_PROTOBUF": "1",
+                    "AUTOML_SPARSE_ENCODE_RECORDIO_PROTOBUF": "1",
                     "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": RECORDIO,
                 },
             ),
