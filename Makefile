@@ -25,9 +25,10 @@ setup: .venv/.ready  ## make .venv/ with the locked dependencies
 .PHONY: clients
 clients: .venv-clients/.ready  ## make .venv-clients/ with the SageMaker SDK and the AWS command line, for the tests
 
-.venv-clients/.ready: requirements-clients.lock | setup
+.venv-clients/.ready: requirements-clients.lock requirements-aio.lock | setup
 	$(PYTHON) -m venv .venv-clients
 	$(BIN)/uv pip sync --quiet --python .venv-clients/bin/python requirements-clients.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-aio.lock --target .venv-clients/aio
 	@touch $@
 
 .PHONY: demo
@@ -96,6 +97,7 @@ images: clients  ## write the table of AWS's image URIs from the SageMaker SDK
 lock: setup  ## renew the locks from the requirements files
 	$(BIN)/uv pip compile --quiet --python $(BIN)/python --generate-hashes --no-header --no-annotate requirements-dev.txt -o requirements.lock
 	$(BIN)/uv pip compile --quiet --python $(BIN)/python --generate-hashes --no-header --no-annotate requirements-clients.txt -o requirements-clients.lock
+	$(BIN)/uv pip compile --quiet --no-deps --python $(BIN)/python --generate-hashes --no-header --no-annotate requirements-aio.txt -o requirements-aio.lock
 
 .PHONY: clean
 clean:  ## remove .local/ and the caches; .venv/ stays
