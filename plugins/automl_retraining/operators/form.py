@@ -11,16 +11,10 @@ from automl_retraining.core.config import Pipeline
 
 
 def params(pipeline: Pipeline) -> dict[str, Param]:
-    """The trigger form of a search: its defaults are the pipeline's."""
+    """The trigger form of an Autopilot search: its defaults are the pipeline's."""
     search = pipeline.search
     return {
-        "source": Param(
-            pipeline.source,
-            type="string",
-            minLength=1,
-            title="Data source",
-            description="A CSV file with a header: a path below the data folders, `https://…` or `s3://bucket/key`.",
-        ),
+        **refit_params(pipeline),
         "mode": Param(
             search.mode,
             type="string",
@@ -28,55 +22,19 @@ def params(pipeline: Pipeline) -> dict[str, Param]:
             title="Search mode",
             description="AUTO takes ENSEMBLING below 100 MB and HYPERPARAMETER_TUNING above.",
         ),
-        "max_candidates": Param(
-            search.max_candidates,
-            type="integer",
-            minimum=1,
-            maximum=750,
-            title="Max candidates",
-            description="How many models Autopilot may try.",
-        ),
-        "max_run_time": Param(
-            search.max_run_time,
-            type="integer",
-            minimum=60,
-            title="Max run time",
-            description="Seconds that the whole search may take; it then goes on with the best model so far.",
-        ),
+        "max_candidates": _count(search.max_candidates, 750, "Max candidates", "How many models Autopilot may try."),
+        "max_run_time": _seconds(search.max_run_time, 60),
     }
 
 
 def tuning_params(pipeline: Pipeline) -> dict[str, Param]:
     """The trigger form of a tuned run: its defaults are the pipeline's."""
     tuning = pipeline.tuning
-    form = {"source": params(pipeline)["source"]}
     if not tuning.search:
-        return form
+        return refit_params(pipeline)
     return {
-        **form,
-        "max_jobs": Param(
-            tuning.max_jobs,
-            type="integer",
-            minimum=1,
-            maximum=750,
-            title="Max training jobs",
-            description="How many models the tuning job may train.",
-        ),
-        "max_parallel": Param(
-            tuning.max_parallel,
-            type="integer",
-            minimum=1,
-            maximum=100,
-            title="Max parallel jobs",
-            description="How many of them at once: fewer learn more from each other.",
-        ),
-        "max_run_time": Param(
-            tuning.max_run_time,
-            type="integer",
-            minimum=120,
-            title="Max run time",
-            description="Seconds that the whole search may take; it then goes on with the best model so far.",
-        ),
+        **refit_params(pipeline),
+        **_budget(tuning.max_jobs, tuning.max_parallel, tuning.max_run_time),
         "strategy": Param(
             tuning.strategy,
             type="string",
@@ -91,7 +49,7 @@ def candidates_params(pipeline: Pipeline) -> dict[str, Param]:
     """The trigger form of a run that tunes chosen candidate definitions: its defaults are the pipeline's."""
     spec = pipeline.candidates
     return {
-        "source": params(pipeline)["source"],
+        **refit_params(pipeline),
         "pick": Param(
             spec.pick,
             type="string",
@@ -99,35 +57,46 @@ def candidates_params(pipeline: Pipeline) -> dict[str, Param]:
             title="Who picks",
             description="The pipeline's rule, or a person (Browse, Required Actions) who is shown the candidates.",
         ),
-        "max_jobs": Param(
-            spec.max_jobs,
-            type="integer",
-            minimum=1,
-            maximum=750,
-            title="Max training jobs",
-            description="How many models the tuning job may train, over all chosen candidates.",
-        ),
-        "max_parallel": Param(
-            spec.max_parallel,
-            type="integer",
-            minimum=1,
-            maximum=100,
-            title="Max parallel jobs",
-            description="How many of them at once: fewer learn more from each other.",
-        ),
-        "max_run_time": Param(
-            spec.max_run_time,
-            type="integer",
-            minimum=120,
-            title="Max run time",
-            description="Seconds that the tuning job may take; it then goes on with the best model so far.",
-        ),
+        **_budget(spec.max_jobs, spec.max_parallel, spec.max_run_time),
     }
 
 
 def refit_params(pipeline: Pipeline) -> dict[str, Param]:
-    """The trigger form of a refit: everything but the data is the champion's."""
-    return {"source": params(pipeline)["source"]}
+    """The trigger form of a refit: everything but the data is the champion's. Every other form has it too."""
+    return {
+        "source": Param(
+            pipeline.source,
+            type="string",
+            minLength=1,
+            title="Data source",
+            description="A CSV file with a header: a path below the data folders, `https://…` or `s3://bucket/key`.",
+        )
+    }
+
+
+def _budget(max_jobs: int, max_parallel: int, max_run_time: int) -> dict[str, Param]:
+    """What a tuning job may cost."""
+    return {
+        "max_jobs": _count(max_jobs, 750, "Max training jobs", "How many models the tuning job may train."),
+        "max_parallel": _count(
+            max_parallel, 100, "Max parallel jobs", "How many of them at once: fewer learn more from each other."
+        ),
+        "max_run_time": _seconds(max_run_time, 120),
+    }
+
+
+def _count(value: int, most: int, title: str, description: str) -> Param:
+    return Param(value, type="integer", minimum=1, maximum=most, title=title, description=description)
+
+
+def _seconds(value: int, least: int) -> Param:
+    return Param(
+        value,
+        type="integer",
+        minimum=least,
+        title="Max run time",
+        description="Seconds that the whole search may take; it then goes on with the best model so far.",
+    )
 
 
 def schedule(pipeline: Pipeline) -> CronTriggerTimetable | list[Asset] | None:
