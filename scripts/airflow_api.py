@@ -52,8 +52,16 @@ class AirflowApi:
         return answer.json()
 
     def send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
-        """POST or PATCH a JSON body; the error carries what Airflow said."""
+        """POST or PATCH a JSON body; the error carries what Airflow said.
+
+        A PATCH that met a locked database is sent again: Airflow on SQLite answers 500 then, and it changes nothing.
+        """
         answer = self._client.request(method, path, json=dict(body))
+        for pause in (0.5, 1.0, 2.0, 4.0) if method == "PATCH" else ():
+            if answer.status_code < 500 or "Database error" not in answer.text:
+                break
+            time.sleep(pause)
+            answer = self._client.request(method, path, json=dict(body))
         if answer.is_error:
             raise httpx.HTTPStatusError(f"{method} {path}: {answer.text}", request=answer.request, response=answer)
         return answer.json() if answer.content else None

@@ -24,6 +24,18 @@ class World:
     api: AirflowApi
     data: Path
 
+    def begin(self, dag_id: str, conf: dict[str, Any]) -> str:
+        """Unpause the DAG, trigger a run and return its id: several at once are over sooner than one after another."""
+        self.api.wait_for_dag(dag_id)
+        self.api.unpause(dag_id)
+        return str(self.api.trigger(dag_id, conf))
+
+    def finished(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        """Wait until the run has succeeded and return its outcome."""
+        state = self.wait(dag_id, run_id, 400)
+        assert state == "success", self.explain(dag_id, run_id)
+        return self.outcome(dag_id, run_id)
+
     def run(self, dag_id: str, conf: dict[str, Any], seconds: float = 240) -> tuple[str, str]:
         """Trigger a run, wait for its end and return its id and state."""
         run_id = self.api.trigger(dag_id, conf)

@@ -256,7 +256,8 @@ def _of_processing(_: Mapping[str, Any], request: Mapping[str, Any]) -> Contents
 def _of_transform(body: Mapping[str, Any], request: Mapping[str, Any]) -> Contents:
     parameters = _resources(request["TransformResources"])
     parameters["SageMaker.ModelName"] = _text(request["ModelName"])
-    first = body["containers"][0]
+    # An Autopilot step's transform has its model by name only.
+    first: Mapping[str, Any] = next(iter(body.get("containers", ())), {})
     if "Image" in first:
         parameters["SageMaker.ModelPrimary.Image"] = _text(first["Image"])
     if "ModelDataUrl" in first:

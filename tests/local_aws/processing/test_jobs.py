@@ -319,14 +319,14 @@ def everybody() -> list[int]:
 def test_a_job_that_runs_longer_than_it_may_is_stopped(aws: Running) -> None:
     name = create(
         aws,
-        WAITING.format(out=f"{OUTPUT}/late/a"),
-        outputs=[to("late", f"s3://{BUCKET}/late/out")],
+        WAITING.format(out=f"{OUTPUT}/overtime/a"),
+        outputs=[to("overtime", f"s3://{BUCKET}/overtime/out")],
         StoppingCondition={"MaxRuntimeInSeconds": 1},
     )
     answer = ended(aws, name)
     assert answer["ProcessingJobStatus"] == "Stopped"
     assert answer["FailureReason"] == "ClientError: the job ran longer than its MaxRuntimeInSeconds of 1."
-    assert objects(aws, "late/") == {}
+    assert objects(aws, "overtime/") == {}
 
 
 def test_a_script_speaks_to_this_aws_with_a_plain_client(aws: Running) -> None:

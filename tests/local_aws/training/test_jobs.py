@@ -158,17 +158,17 @@ def test_a_stopped_job_keeps_the_model_so_far_and_checkpoints_let_another_go_on_
         "StoppingCondition": {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 900},
         "CheckpointConfig": {"S3Uri": f"s3://{BUCKET}/checkpoints/stopped"},
     }
-    sagemaker.create_training_job(**training_request("stopped", SLOW, **spot))
-    rounds_begun(aws, "stopped")
-    sagemaker.stop_training_job(TrainingJobName="stopped")
-    answer = finished(aws, "stopped")
+    sagemaker.create_training_job(**training_request("stopped-training", SLOW, **spot))
+    rounds_begun(aws, "stopped-training")
+    sagemaker.stop_training_job(TrainingJobName="stopped-training")
+    answer = finished(aws, "stopped-training")
     assert answer["TrainingJobStatus"] == answer["SecondaryStatus"] == "Stopped"
     assert statuses(answer) == ["Starting", "Downloading", "Training", "Stopping", "Stopped"]
     done = model_of(aws, answer).num_boosted_rounds()
     assert 0 < done < SLOW["num_round"]
     assert answer["FinalMetricDataList"]
     with pytest.raises(ClientError, match="only a job that is InProgress can be stopped"):
-        sagemaker.stop_training_job(TrainingJobName="stopped")
+        sagemaker.stop_training_job(TrainingJobName="stopped-training")
     again = trained(aws, "resumed", {**SLOW, "num_round": done + 3}, **spot)
     assert again["TrainingJobStatus"] == "Completed", again.get("FailureReason")
     assert model_of(aws, again).num_boosted_rounds() == done + 3
