@@ -73,6 +73,14 @@ def test_a_transform_job_is_a_component() -> None:
     assert component.status == {"PrimaryStatus": "Failed", "Message": "Status: Failed, failure reason: ClientError: no"}
 
 
+def test_a_transform_that_another_job_did_itself_is_one_without_its_model_data() -> None:
+    """Of an Autopilot step the job knows its model by name only."""
+    without = {key: value for key, value in TRANSFORM.items() if key != "containers"}
+    component = _of("transform", without, "Completed")
+    assert "SageMaker.ModelName" in component.parameters
+    assert "SageMaker.ModelPrimary.DataUrl" not in component.parameters
+
+
 def test_no_more_parameters_than_a_component_takes() -> None:
     """A job may have more hyperparameters than that."""
     many = {f"p{number}": "1" for number in range(MAX_PARAMETERS + 5)}
