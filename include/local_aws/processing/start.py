@@ -7,10 +7,9 @@ from include.local_aws.experiments import catalogue
 from include.local_aws.jobs.runner import Runner
 from include.local_aws.processing.job import KIND, ProcessingJob
 from include.local_aws.processing.requests import DEFAULT_RUNTIME, check
-from include.local_aws.sagemaker import names
-from include.local_aws.sagemaker import tags as tags_room
+from include.local_aws.sagemaker import jobs, names
 from include.local_aws.sagemaker.call import Services
-from include.local_aws.store import AlreadyExists, Record
+from include.local_aws.store import Record
 
 
 def start(
@@ -25,7 +24,7 @@ def start(
         raise names.job_in_use(KIND, region, name)
     check(request)
     catalogue.check(services.store, region, request.get("ExperimentConfig"))
-    record = _insert(services, region, name, "InProgress", {"request": dict(request)}, tags)
+    record = jobs.record(services.store, KIND, region, name, "InProgress", {"request": dict(request)}, tags)
     runner.start(ProcessingJob(services, record))
     return record
 
@@ -65,27 +64,7 @@ def insert_finished(
         "message": message,
         "automl_job_arn": automl_job_arn,
     }
-    return _insert(services, region, name, status, body, tags, parent=automl_job_arn)
-
-
-def _insert(
-    services: Services,
-    region: str,
-    name: str,
-    status: str,
-    body: Mapping[str, Any],
-    tags: Mapping[str, str],
-    *,
-    parent: str | None = None,
-) -> Record:
-    present = {key: value for key, value in body.items() if value is not None}
-    arn = names.arn(KIND, region, name)
-    try:
-        return services.store.insert(
-            KIND, region, name, status, present, parent=parent, tags=(arn, tags_room.checked(tags))
-        )
-    except AlreadyExists as error:
-        raise names.job_in_use(KIND, region, name) from error
+    return jobs.record(services.store, KIND, region, name, status, body, tags, parent=automl_job_arn)
 
 
 def describe(record: Record) -> dict[str, Any]:

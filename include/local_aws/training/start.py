@@ -6,10 +6,9 @@ from typing import Any
 
 from include.local_aws.experiments import catalogue
 from include.local_aws.jobs.runner import Runner
-from include.local_aws.sagemaker import names
-from include.local_aws.sagemaker import tags as tags_room
+from include.local_aws.sagemaker import jobs, names
 from include.local_aws.sagemaker.call import Services
-from include.local_aws.store import AlreadyExists, Record
+from include.local_aws.store import Record
 from include.local_aws.training import statuses
 from include.local_aws.training.artifacts import model_uri
 from include.local_aws.training.job import TrainingJob
@@ -46,7 +45,8 @@ def start(
         "tuning_job_arn": tuning_job_arn,
         "automl_job_arn": automl_job_arn,
     }
-    record = _insert(services, region, name, "InProgress", body, tags)
+    parent = tuning_job_arn or automl_job_arn
+    record = jobs.record(services.store, KIND, region, name, "InProgress", body, tags, parent=parent)
     runner.start(TrainingJob(services, record))
     return record
 
@@ -110,21 +110,8 @@ def insert_finished(
         "tuning_job_arn": tuning_job_arn,
         "automl_job_arn": automl_job_arn,
     }
-    return _insert(services, region, name, status, body, tags)
-
-
-def _insert(
-    services: Services, region: str, name: str, status: str, body: Mapping[str, Any], tags: Mapping[str, str]
-) -> Record:
-    arn = names.arn(KIND, region, name)
-    present = {key: value for key, value in body.items() if value is not None}
-    parent = present.get("tuning_job_arn") or present.get("automl_job_arn")
-    try:
-        return services.store.insert(
-            KIND, region, name, status, present, parent=parent, tags=(arn, tags_room.checked(tags))
-        )
-    except AlreadyExists as error:
-        raise names.job_in_use(KIND, region, name) from error
+    parent = tuning_job_arn or automl_job_arn
+    return jobs.record(services.store, KIND, region, name, status, body, tags, parent=parent)
 
 
 def describe(record: Record) -> dict[str, Any]:

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from include.local_aws.sagemaker import names
-from include.local_aws.sagemaker import tags as tags_room
+from include.local_aws.sagemaker import jobs
 from include.local_aws.sagemaker.call import Services
-from include.local_aws.store import AlreadyExists, Record
+from include.local_aws.store import Record
 
 KIND = "transform"
 
@@ -36,11 +35,4 @@ def insert_finished(
         "failure": failure,
         "automl_job_arn": automl_job_arn,
     }
-    present = {key: value for key, value in body.items() if value is not None}
-    arn = names.arn(KIND, region, name)
-    try:
-        return services.store.insert(
-            KIND, region, name, status, present, parent=automl_job_arn, tags=(arn, tags_room.checked(tags))
-        )
-    except AlreadyExists as error:
-        raise names.job_in_use(KIND, region, name) from error
+    return jobs.record(services.store, KIND, region, name, status, body, tags, parent=automl_job_arn)

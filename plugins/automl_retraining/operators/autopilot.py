@@ -18,7 +18,7 @@ from automl_retraining.sagemaker.watching import History
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_REPORTS_ALLOWANCE = 3600
+REPORTS_ALLOWANCE = 3600
 """Seconds after the search's own time limit for Autopilot's reports, before the task gives up."""
 
 _LIMIT_REACHED = frozenset({"MaxCandidatesReached", "MaxAutoMLJobRuntimeReached"})
@@ -141,7 +141,7 @@ class AutopilotOperator(SageMakerJobOperator):
     def longest_wait(self) -> float:
         """The search's own limit and an hour for its reports, or ``max_wait`` where that is less."""
         own = arguments.number("max_run_time", self.max_run_time, int) or self.pipeline.search.max_run_time
-        return min(self.max_wait, own + _REPORTS_ALLOWANCE)
+        return min(self.max_wait, own + REPORTS_ALLOWANCE)
 
     def succeeded(self, description: Description) -> bool:
         """Completed, or ended at its own limit, with a best candidate that can serve.

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 STATE_KEY = "submitted"
 """Where the name stands in ``task_state_store``: shown in the UI's Storage tab."""
 
+START_ALLOWANCE = 1800
+"""Seconds beyond a job's own limit for its instances to start and its outputs to be uploaded."""
+
 _RESUMPTIONS = 3
 """How often a trigger that broke (not the job) is started again before the task gives up."""
 

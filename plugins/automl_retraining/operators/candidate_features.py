@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from automl_retraining.core.config import Pipeline
 from automl_retraining.core.errors import DataError, JobFailed
 from automl_retraining.core.records import Record
-from automl_retraining.operators.base import SageMakerJobOperator
+from automl_retraining.operators.base import START_ALLOWANCE, SageMakerJobOperator
 from automl_retraining.operators.model import CreateModelOperator
 from automl_retraining.sagemaker import requests, steps, storage, training, tuned
 from automl_retraining.sagemaker.candidate_definitions import CandidateDefinitions, Definition
@@ -18,8 +18,6 @@ from automl_retraining.sagemaker.watching import History
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_START_ALLOWANCE = 1800
-"""Seconds beyond a job's own limit for its instances to start and its artifact to be uploaded."""
 _CODE_TYPE = "text/x-python"
 
 
@@ -97,7 +95,7 @@ class FitTransformerOperator(SageMakerJobOperator):
 
     def longest_wait(self) -> float:
         """The job's own limit and half an hour around it."""
-        return min(self.max_wait, self.pipeline.candidates.max_training_job_run_time + _START_ALLOWANCE)
+        return min(self.max_wait, self.pipeline.candidates.max_training_job_run_time + START_ALLOWANCE)
 
     def result(self, context: Context, description: Description, history: History) -> dict[str, Any]:  # noqa: ARG002
         """Where the fitted data transformer is."""

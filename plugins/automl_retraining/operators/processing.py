@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from automl_retraining.core import features
 from automl_retraining.core.config import Pipeline, project_root
 from automl_retraining.core.errors import JobFailed
 from automl_retraining.core.records import Manifest, SplitResult
-from automl_retraining.operators.base import SageMakerJobOperator
+from automl_retraining.operators.base import START_ALLOWANCE, SageMakerJobOperator
 from automl_retraining.sagemaker import images, processing, sourcedir, storage
 from automl_retraining.sagemaker.jobs import PROCESSING, Description, JobKind
 from automl_retraining.sagemaker.tuned import Preprocessed
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 IMAGE = "scikit-learn"
-_START_ALLOWANCE = 1800
-"""Seconds beyond the job's own limit for its instances to start and its outputs to be uploaded."""
 
 
 class PreprocessOperator(SageMakerJobOperator):
@@ -50,19 +47,11 @@ class PreprocessOperator(SageMakerJobOperator):
 
     def request(self, context: Context, name: str) -> dict[str, Any]:
         """CreateProcessingJob's arguments; the code and the spec are uploaded first."""
-        split = SplitResult.model_validate(self.split)
         spec, aws = self.pipeline.processing, self.pipeline.aws
         folder = storage.join(self.run_folder(context), "preprocessing")
-        manifest = storage.read_record(self.s3, split.manifest_uri, Manifest)
-        spec_uri = storage.join(folder, "spec", "spec.json")
-        storage.write_text(
-            self.s3, spec_uri, json.dumps(features.preprocessing_spec(manifest), indent=1) + "\n", "application/json"
-        )
         source = Path(spec.source_dir)
         source = source if source.is_absolute() else project_root() / source
-        # By its content, so that a retry with changed code is another request and not taken for the same job.
-        digest = hashlib.blake2b(sourcedir.archive(source, spec.script), digest_size=6).hexdigest()
-        code, entrypoint = sourcedir.upload(self.s3, source, spec.script, storage.join(folder, f"source-{digest}"))
+        code, entrypoint = sourcedir.upload(self.s3, source, spec.script, folder)
         return processing.create_processing_job(
             name,
             processing.ProcessingOptions(
@@ -70,7 +59,7 @@ class PreprocessOperator(SageMakerJobOperator):
                 role_arn=self.deployment.role_of(self.pipeline),
                 code_uri=code,
                 entrypoint_uri=entrypoint,
-                inputs={"spec": spec_uri, "train": split.train_uri, "validation": split.validation_uri},
+                inputs=self.data(context),
                 outputs={part: self._output(context, name, part) for part in ("train", "validation", "model")},
                 instance_type=spec.instance_type,
                 volume_gb=spec.volume_gb,
@@ -82,9 +71,18 @@ class PreprocessOperator(SageMakerJobOperator):
             ),
         )
 
+    def data(self, context: Context) -> dict[str, str]:
+        """Where the script finds the table, by channel; the table's description (``spec.json``) is written first."""
+        split = SplitResult.model_validate(self.split)
+        manifest = storage.read_record(self.s3, split.manifest_uri, Manifest)
+        spec_uri = storage.join(self.run_folder(context), "preprocessing", "spec", "spec.json")
+        spec = json.dumps(features.preprocessing_spec(manifest), indent=1) + "\n"
+        storage.write_text(self.s3, spec_uri, spec, "application/json")
+        return {"spec": spec_uri, "train": split.train_uri, "validation": split.validation_uri}
+
     def longest_wait(self) -> float:
         """The job's own limit and half an hour around it."""
-        return min(self.max_wait, self.pipeline.processing.max_run_time + _START_ALLOWANCE)
+        return min(self.max_wait, self.pipeline.processing.max_run_time + START_ALLOWANCE)
 
     def result(self, context: Context, description: Description, history: History) -> dict[str, Any]:  # noqa: ARG002
         """Where everything is, once it is known to be there and to fit the table."""

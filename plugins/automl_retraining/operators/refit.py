@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from automl_retraining.core import features
 from automl_retraining.core.config import Pipeline
-from automl_retraining.core.records import Manifest, SearchResult, SplitResult
-from automl_retraining.operators.autopilot import AutopilotOperator
-from automl_retraining.operators.base import SageMakerJobOperator
+from automl_retraining.core.records import SearchResult, SplitResult
+from automl_retraining.operators.autopilot import REPORTS_ALLOWANCE, AutopilotOperator
+from automl_retraining.operators.base import START_ALLOWANCE, SageMakerJobOperator
 from automl_retraining.operators.processing import PreprocessOperator
 from automl_retraining.sagemaker import candidates, endpoint, refit, requests, storage, tags, tuned, watching
 from automl_retraining.sagemaker.jobs import TRAINING, Description, JobKind, read
@@ -20,11 +18,6 @@ from automl_retraining.sagemaker.watching import History
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-_START_ALLOWANCE = 1800
-"""Seconds beyond a job's own limit for its instances to start and its outputs to be uploaded."""
-_REPORTS_ALLOWANCE = 3600
-"""Seconds after an Autopilot search's own limit for its reports."""
 
 
 class Again(SageMakerJobOperator):
@@ -93,7 +86,7 @@ class RefitOperator(Again):
         if own is None:
             return self.max_wait
         # Without its own limit, waiting for a spot instance may take as long again.
-        return min(self.max_wait, own * (2 if spec.max_wait is None and spec.spot else 1) + _START_ALLOWANCE)
+        return min(self.max_wait, own * (2 if spec.max_wait is None and spec.spot else 1) + START_ALLOWANCE)
 
 
 class RefitPreprocessOperator(Again, PreprocessOperator):
@@ -116,13 +109,8 @@ class RefitPreprocessOperator(Again, PreprocessOperator):
 
     def request(self, context: Context, name: str) -> dict[str, Any]:
         """CreateProcessingJob's arguments; the spec is uploaded first."""
-        split = SplitResult.model_validate(self.split)
-        manifest = storage.read_record(self.s3, split.manifest_uri, Manifest)
-        spec_uri = storage.join(self.run_folder(context), "preprocessing", "spec", "spec.json")
-        spec = json.dumps(features.preprocessing_spec(manifest), indent=1) + "\n"
-        storage.write_text(self.s3, spec_uri, spec, "application/json")
+        data = self.data(context)
         described = self.described(Lineage.model_validate(self.lineage).preprocessing_job)
-        data = {"spec": spec_uri, "train": split.train_uri, "validation": split.validation_uri}
         return refit.processing(
             described,
             name,
@@ -135,7 +123,7 @@ class RefitPreprocessOperator(Again, PreprocessOperator):
     def longest_wait(self) -> float:
         """What the ``refit`` section allows, and half an hour around it."""
         own = self.pipeline.refit.max_run_time
-        return self.max_wait if own is None else min(self.max_wait, own + _START_ALLOWANCE)
+        return self.max_wait if own is None else min(self.max_wait, own + START_ALLOWANCE)
 
 
 class RefitTrainOperator(RefitOperator):
@@ -231,7 +219,7 @@ class SearchAgainOperator(AutopilotOperator):
     def longest_wait(self) -> float:
         """As the base's, from the limit that ``refit`` sets where it sets one."""
         own = self.pipeline.refit.max_run_time
-        return super().longest_wait() if own is None else min(self.max_wait, own + _REPORTS_ALLOWANCE)
+        return super().longest_wait() if own is None else min(self.max_wait, own + REPORTS_ALLOWANCE)
 
     def options(self, context: Context) -> requests.AutoMLOptions:
         """The pipeline's options under the champion's restrictions."""

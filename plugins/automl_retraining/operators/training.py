@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from automl_retraining.core.config import ParameterRange, Pipeline
 from automl_retraining.core.records import Candidate, Leaderboard, SearchResult, SplitResult
-from automl_retraining.operators.base import SageMakerJobOperator
+from automl_retraining.operators.base import START_ALLOWANCE, SageMakerJobOperator
 from automl_retraining.sagemaker import algorithms, images, storage, training, tuned
 from automl_retraining.sagemaker.jobs import TRAINING, Description, JobKind, read
 from automl_retraining.sagemaker.tuned import Preprocessed
@@ -15,9 +15,6 @@ from automl_retraining.sagemaker.watching import History
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-_START_ALLOWANCE = 1800
-"""Seconds beyond a job's own limit for its instances to start and its artifact to be uploaded."""
 
 
 class FeatureTrainingOperator(SageMakerJobOperator):
@@ -132,7 +129,7 @@ class TrainOperator(FeatureTrainingOperator):
         """The job's own limit, or the wait for a spot instance, and half an hour around it."""
         spec = self.pipeline.tuning
         own = spec.max_training_job_run_time
-        return min(self.max_wait, (spec.max_wait or 2 * own if spec.spot else own) + _START_ALLOWANCE)
+        return min(self.max_wait, (spec.max_wait or 2 * own if spec.spot else own) + START_ALLOWANCE)
 
     def result(self, context: Context, description: Description, history: History) -> dict[str, Any]:
         """The one candidate there is."""

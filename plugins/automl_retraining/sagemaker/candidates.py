@@ -53,7 +53,7 @@ def candidate(raw: Mapping[str, Any]) -> Candidate:
         algorithm=algorithm(raw["CandidateName"], chain),
         created=created,
         ended=ended,
-        duration=_seconds(created, ended),
+        duration=seconds(created, ended),
         containers=chain,
         failure_reason=raw.get("FailureReason"),
         insights_uri=locations.get("ModelInsights"),
@@ -90,7 +90,7 @@ def leaderboard(
         secondary_status=job.secondary,
         created=description["CreationTime"],
         ended=job.ended,
-        duration=_seconds(job.created, job.ended),
+        duration=seconds(job.created, job.ended),
         transitions=tuple(transitions),
         partial_failures=job.partial_failures,
         candidates=tuple(sorted(rows, key=rank)),
@@ -152,5 +152,6 @@ def _metrics(data: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return metrics
 
 
-def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+def seconds(start: datetime | None, end: datetime | None) -> float | None:
+    """How long something took; None where it has not begun or not ended."""
     return (end - start).total_seconds() if start and end else None

@@ -7,6 +7,7 @@ side by side in S3, so that whoever knows one knows the other.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import re
 import tarfile
@@ -77,9 +78,14 @@ def run_script(script: str) -> str:
     return _RUN_SCRIPT.format(code=CODE_PATH, archive=ARCHIVE, script=script)
 
 
-def upload(s3: Any, folder: Path, script: str, prefix: str) -> tuple[str, str]:
-    """Put both below the prefix; the URIs of the code folder and of ``runproc.sh``, as a processing job's inputs."""
-    run = run_script(script)
-    storage.write_bytes(s3, storage.join(prefix, ARCHIVE), archive(folder, script), "application/gzip")
+def upload(s3: Any, folder: Path, script: str, below: str) -> tuple[str, str]:
+    """Put both into a folder of their own; its URI and that of ``runproc.sh``, as a processing job's inputs.
+
+    The folder below ``below`` is named by the content, so that a retry with changed code is another request and not
+    taken for the same job.
+    """
+    run, packed = run_script(script), archive(folder, script)
+    prefix = storage.join(below, f"source-{hashlib.blake2b(packed, digest_size=6).hexdigest()}")
+    storage.write_bytes(s3, storage.join(prefix, ARCHIVE), packed, "application/gzip")
     storage.write_text(s3, storage.join(prefix, RUN), run, "text/x-shellscript")
     return prefix.rstrip("/") + "/", storage.join(prefix, RUN)

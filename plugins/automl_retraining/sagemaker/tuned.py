@@ -11,7 +11,7 @@ from pydantic import Field
 from automl_retraining.core.config import ProblemType
 from automl_retraining.core.errors import DataError, JobFailed
 from automl_retraining.core.records import Candidate, ContainerSpec, Leaderboard, Record
-from automl_retraining.sagemaker import algorithms, storage
+from automl_retraining.sagemaker import algorithms, candidates, steps, storage
 from automl_retraining.sagemaker.jobs import Job
 
 FEATURES = "ART_FEATURES"
@@ -68,9 +68,7 @@ def containers(
             f"makes ({preprocessed.n_outputs} of them, digest {preprocessed.digest}), found one of "
             f"{f'digest {trained_on}' if trained_on else 'unknown features'}: they must not serve together"
         )
-    artifact = (training.get("ModelArtifacts") or {}).get("S3ModelArtifacts")
-    if not artifact:
-        raise JobFailed(f"training job {name}: expected a model artifact, found none: read its log")
+    artifact = steps.artifact(training)
     preprocessor = {**preprocessed.environment, **_SERVE}
     chain = [
         ContainerSpec(
@@ -140,7 +138,7 @@ def of_summary(raw: Mapping[str, Any], algorithm: str | None) -> Candidate:
         hyperparameters=_tidy(raw.get("TunedHyperParameters") or {}),
         created=created,
         ended=ended,
-        duration=_seconds(created, ended),
+        duration=candidates.seconds(created, ended),
         failure_reason=raw.get("FailureReason"),
     )
 
@@ -159,7 +157,7 @@ def of_description(raw: Mapping[str, Any], algorithm: str, metric: str) -> Candi
         hyperparameters=_tidy(raw.get("HyperParameters") or {}),
         created=created,
         ended=ended,
-        duration=_seconds(created, ended),
+        duration=candidates.seconds(created, ended),
         failure_reason=raw.get("FailureReason"),
     )
 
@@ -192,7 +190,7 @@ def leaderboard(
         secondary_status=job.secondary,
         created=created,
         ended=job.ended,
-        duration=_seconds(created, job.ended),
+        duration=candidates.seconds(created, job.ended),
         billable_seconds=billable,
         transitions=tuple(transitions),
         candidates=tuple(sorted(rows, key=rank)),
@@ -203,7 +201,3 @@ def leaderboard(
 def _tidy(hyperparameters: Mapping[str, str]) -> dict[str, str]:
     """Without the quotes that the console puts around texts, and without what the service adds for itself."""
     return {name: str(value).strip('"') for name, value in hyperparameters.items() if not name.startswith("_")}
-
-
-def _seconds(start: datetime | None, end: datetime | None) -> float | None:
-    return (end - start).total_seconds() if start and end else None
