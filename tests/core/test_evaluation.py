@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automl_retraining.core.config import GatePolicy
 from automl_retraining.core.errors import EvidenceError
 from automl_retraining.core.evaluation import evaluate
+from automl_retraining.core.gate_policy import GatePolicy
 from automl_retraining.core.metric_table import metrics_for
 from automl_retraining.core.metrics import Answers, Task
 from automl_retraining.core.records import Evaluation, Manifest

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automl_retraining.core.cells import CellReader
-from automl_retraining.core.config import SplitSpec
 from automl_retraining.core.hashing import (  # fmt: skip
     TEST,
     TRAIN,
@@ -23,6 +22,7 @@ from automl_retraining.core.hashing import (  # fmt: skip
     keyed_hashes,
     new_salt,
 )
+from automl_retraining.core.trainer_specs import SplitSpec
 from tests.support.splits import SALT
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from automl_retraining.core.config import GatePolicy
+from automl_retraining.core.gate_policy import GatePolicy
 from automl_retraining.core.outcome import champion_state, judge
 from automl_retraining.core.records import Decision
 

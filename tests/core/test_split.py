@@ -172,8 +172,8 @@ def test_a_record_over_several_lines_is_one_row_of_train_and_validation() -> Non
 def run_split_parts(row: str, salt: str) -> str:
     """The part that this row would go to, found without the split."""
     from automl_retraining.core.cells import CellReader
-    from automl_retraining.core.config import SplitSpec
     from automl_retraining.core.hashing import assign, feature_codes, keyed_hashes
+    from automl_retraining.core.trainer_specs import SplitSpec
 
     cells = next(csv.reader(io.StringIO(row, newline="")))
     columns = dict(zip(HEADER.split(","), cells, strict=True))

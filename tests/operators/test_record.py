@@ -12,7 +12,8 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 from moto import mock_aws
 
-from automl_retraining.core.config import GatePolicy, Pipeline
+from automl_retraining.core.config import Pipeline
+from automl_retraining.core.gate_policy import GatePolicy
 from automl_retraining.core.records import Decision, Outcome
 from automl_retraining.operators.ending import champion_scored, ending
 from automl_retraining.operators.record import RecordOperator, leave_reason

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from automl_retraining.core.config import Pipeline, ProblemType
+from automl_retraining.core.config import Pipeline
 from automl_retraining.core.errors import RequestError
+from automl_retraining.core.section import ProblemType
 from automl_retraining.sagemaker import algorithms, images
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from automl_retraining.core.config import ParameterRange
 from automl_retraining.core.errors import DataError
+from automl_retraining.core.trainer_specs import ParameterRange
 from automl_retraining.sagemaker.candidate_definitions import CandidateDefinitions, read
 from tests.support.definition_notebooks import BASE, URI, VERSIONS, candidate, notebook
 

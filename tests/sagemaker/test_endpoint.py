@@ -8,7 +8,7 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
-from automl_retraining.core.config import EndpointSpec
+from automl_retraining.core.endpoint_spec import EndpointSpec
 from automl_retraining.core.errors import EndpointBusy, EndpointError, JobConflict, NotOurs, RolledBack
 from automl_retraining.sagemaker import endpoint
 from tests.support.fake_endpoints import FakeSageMaker

@@ -11,8 +11,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from automl_retraining.core.config import GatePolicy
 from automl_retraining.core.errors import EvidenceError
+from automl_retraining.core.gate_policy import GatePolicy
 from automl_retraining.core.records import Evaluation, ModelRef
 from automl_retraining.sagemaker import storage
 from automl_retraining.sagemaker.evidence import evaluate_run

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from automl_retraining.core.config import ParameterRange
 from automl_retraining.core.errors import RequestError
+from automl_retraining.core.trainer_specs import ParameterRange
 from automl_retraining.sagemaker.tuning import TuningDefinition, TuningOptions, create_hyper_parameter_tuning_job
 from tests.sagemaker.test_training import options as training
 from tests.support.botocore_check import accepted

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
-from automl_retraining.core.config import GatePolicy, Pipeline
+from automl_retraining.core.config import Pipeline
+from automl_retraining.core.gate_policy import GatePolicy
 from automl_retraining.core.records import Decision
 from automl_retraining.operators.endpoint import UpdateEndpointOperator
 from automl_retraining.sagemaker import lease, storage

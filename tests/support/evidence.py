@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl_retraining.core.config import GatePolicy, SplitSpec
+from automl_retraining.core.gate_policy import GatePolicy
 from automl_retraining.core.metrics import Answers, Task
 from automl_retraining.core.records import Manifest, ModelRef, Part, SourceFacts, SplitFacts
+from automl_retraining.core.trainer_specs import SplitSpec
 
 BINARY = Task("BinaryClassification", ("no", "yes"), "yes")
 MULTICLASS = Task("MulticlassClassification", ("a", "b", "c"))

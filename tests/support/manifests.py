@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from automl_retraining.core.config import SplitSpec
 from automl_retraining.core.records import Manifest, Part, SourceFacts, SplitFacts
+from automl_retraining.core.trainer_specs import SplitSpec
 
 
 def regression(transform_input_uri: str = "s3://runs/t.csv", **changes: Any) -> Manifest:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from automl_retraining.core.config import SplitSpec
 from automl_retraining.core.cutoff import find_cutoff
 from automl_retraining.core.layout import Roles
 from automl_retraining.core.split import Sinks, SplitOutcome, SplitRequest, split
+from automl_retraining.core.trainer_specs import SplitSpec
 
 SALT = "00112233445566778899aabbccddeeff"
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl_retraining.core.cells import Cells
-from automl_retraining.core.config import ProblemType
 from automl_retraining.core.errors import DataError
 from automl_retraining.core.layout import Layout, Roles
 from automl_retraining.core.profile import ColumnProfiler
+from automl_retraining.core.section import ProblemType
 from automl_retraining.core.table import Block
 from automl_retraining.core.target import PART_NAMES, Problem, TargetCheck, TargetTally
 

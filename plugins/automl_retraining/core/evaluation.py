@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from automl_retraining.core.comparison import Comparison
-from automl_retraining.core.config import GatePolicy
 from automl_retraining.core.errors import EvidenceError
+from automl_retraining.core.gate_policy import GatePolicy
 from automl_retraining.core.intervals import tidy
 from automl_retraining.core.metric_table import METRICS, MetricSpec, metrics_for, number
 from automl_retraining.core.metrics import Answers, Task, encode

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from automl_retraining.core.config import GatePolicy
 from automl_retraining.core.errors import ConfigError, EvidenceError
+from automl_retraining.core.gate_policy import GatePolicy
 from automl_retraining.core.metric_table import METRICS, MetricSpec, decimals, metric_spec, number, span
 from automl_retraining.core.records import Decision, Evaluation, Interval, MetricResult, Rule, SliceResult
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl_retraining.core.cells import Cells
-from automl_retraining.core.config import SplitSpec
+from automl_retraining.core.trainer_specs import SplitSpec
 
 Hashes = NDArray[np.uint64]
 TRAIN, VALIDATION, TEST = 0, 1, 2

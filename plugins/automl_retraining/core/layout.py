@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from automl_retraining.core.config import SplitSpec
 from automl_retraining.core.errors import DataError
+from automl_retraining.core.trainer_specs import SplitSpec
 
 By = Literal["key", "group", "features", "time"]
 

@@ -9,12 +9,13 @@ from datetime import datetime
 from pydantic import Field
 
 from automl_retraining.core.changes import Changes, compare
-from automl_retraining.core.config import Pipeline, SplitSpec
+from automl_retraining.core.config import Pipeline
 from automl_retraining.core.errors import DataError
 from automl_retraining.core.layout import Roles
 from automl_retraining.core.metric_table import metric_spec
 from automl_retraining.core.records import Manifest, Part, Record, SourceFacts, SplitFacts, SplitResult
 from automl_retraining.core.split import PartFacts, SplitOutcome
+from automl_retraining.core.trainer_specs import SplitSpec
 
 
 class SplitState(Record):

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from automl_retraining.core.config import ProblemType
 from automl_retraining.core.errors import ConfigError
+from automl_retraining.core.section import ProblemType
 
 MINUS = "−"
 

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automl_retraining.core.config import ProblemType
 from automl_retraining.core.errors import EvidenceError
 from automl_retraining.core.metric_table import MetricSpec
+from automl_retraining.core.section import ProblemType
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from automl_retraining.core.config import ProblemType
 from automl_retraining.core.errors import EvidenceError
 from automl_retraining.core.metrics import PROBABILITY, Floats, class_codes
+from automl_retraining.core.section import ProblemType
 
 ROW_ID = "row_id"
 _OWN = frozenset({"prediction"})

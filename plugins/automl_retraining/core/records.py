@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from automl_retraining.core.config import GatePolicy, ProblemType, SplitSpec
+from automl_retraining.core.gate_policy import GatePolicy
+from automl_retraining.core.section import ProblemType
+from automl_retraining.core.trainer_specs import SplitSpec
 
 CLASSIFICATION_OUTPUT = ("predicted_label", "probabilities", "labels")
 """What a classification model of ours is asked to answer, in this order (``SAGEMAKER_INFERENCE_OUTPUT``).

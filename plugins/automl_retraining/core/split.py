@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from automl_retraining.core.cells import CellReader, Cells, is_missing
 from automl_retraining.core.checks import Checks
-from automl_retraining.core.config import ProblemType
 from automl_retraining.core.cutoff import Cutoff, TimeColumn, time_text
 from automl_retraining.core.errors import DataError
 from automl_retraining.core.hashing import (
@@ -39,6 +38,7 @@ from automl_retraining.core.hashing import (
 from automl_retraining.core.layout import Layout, Roles, lay_out
 from automl_retraining.core.profile import ColumnProfiler, distinct_limit
 from automl_retraining.core.records import ColumnProfile
+from automl_retraining.core.section import ProblemType
 from automl_retraining.core.source import HashingReader, Readable
 from automl_retraining.core.table import Block, Table, split_raw
 from automl_retraining.core.target import Problem, TargetTally

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl_retraining.core.cells import Cells, classify
-from automl_retraining.core.config import ProblemType
 from automl_retraining.core.errors import DataError
 from automl_retraining.core.profile import Moments
+from automl_retraining.core.section import ProblemType
 
 CLASS_LIMIT = 10_000
 """More distinct target values than this are not counted one by one."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 
-from automl_retraining.core.config import CandidatesSpec, Pipeline
+from automl_retraining.core.config import Pipeline
 from automl_retraining.core.errors import RequestError
+from automl_retraining.core.trainer_specs import CandidatesSpec
 from automl_retraining.operators import arguments
 from automl_retraining.operators._aws import fail_for_good
 from automl_retraining.sagemaker.candidate_definitions import CandidateDefinitions, Definition

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from automl_retraining.core.config import ParameterRange, Pipeline
+from automl_retraining.core.config import Pipeline
 from automl_retraining.core.records import Candidate, Leaderboard, SearchResult, SplitResult
+from automl_retraining.core.trainer_specs import ParameterRange
 from automl_retraining.operators.base import START_ALLOWANCE, SageMakerJobOperator
 from automl_retraining.sagemaker import algorithms, images, storage, training, tuned
 from automl_retraining.sagemaker.jobs import TRAINING, Description, JobKind, read

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from automl_retraining.core.config import ParameterRange, Pipeline, ProblemType
+from automl_retraining.core.config import Pipeline
 from automl_retraining.core.errors import RequestError
+from automl_retraining.core.section import ProblemType
+from automl_retraining.core.trainer_specs import ParameterRange
 
 Algorithm = str
 VERSIONS: Mapping[Algorithm, str] = {"xgboost": "3.0-5", "linear-learner": "1"}

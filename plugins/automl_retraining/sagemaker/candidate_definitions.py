@@ -13,9 +13,9 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from automl_retraining.core.config import ParameterRange
 from automl_retraining.core.errors import DataError
 from automl_retraining.core.records import Record
+from automl_retraining.core.trainer_specs import ParameterRange
 from automl_retraining.sagemaker import images
 
 _PARAMETERS = ("IntegerParameter", "ContinuousParameter", "CategoricalParameter")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from automl_retraining.core.config import EndpointSpec
+from automl_retraining.core.endpoint_spec import EndpointSpec
 from automl_retraining.core.errors import EndpointBusy, EndpointError, JobConflict, NotOurs, RolledBack
 from automl_retraining.core.records import ModelRef
 

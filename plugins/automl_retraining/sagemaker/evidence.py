@@ -16,7 +16,7 @@ from automl_retraining.sagemaker.storage import join
 if TYPE_CHECKING:
     import pandas as pd
 
-    from automl_retraining.core.config import GatePolicy
+    from automl_retraining.core.gate_policy import GatePolicy
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from automl_retraining.core.config import ProblemType
 from automl_retraining.core.errors import RequestError
 from automl_retraining.core.records import CLASSIFICATION_OUTPUT, ContainerSpec
+from automl_retraining.core.section import ProblemType
 
 SUPPORTED = "SAGEMAKER_INFERENCE_SUPPORTED"
 OUTPUT = "SAGEMAKER_INFERENCE_OUTPUT"

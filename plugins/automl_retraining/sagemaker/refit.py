@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from automl_retraining.core.config import Pipeline, RefitSpec
+from automl_retraining.core.config import Pipeline
 from automl_retraining.core.errors import RequestError
+from automl_retraining.core.trainer_specs import RefitSpec
 from automl_retraining.sagemaker import storage, tags
 from automl_retraining.sagemaker.jobs import Description, JobKind
 from automl_retraining.sagemaker.requests import vpc

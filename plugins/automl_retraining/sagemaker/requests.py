@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from automl_retraining.core.config import ProblemType, SearchMode
 from automl_retraining.core.errors import RequestError
 from automl_retraining.core.records import ContainerSpec
+from automl_retraining.core.section import ProblemType, SearchMode
 
 METRICS: Mapping[str, tuple[str, ...]] = {
     "Regression": ("MSE", "RMSE", "MAE", "R2"),

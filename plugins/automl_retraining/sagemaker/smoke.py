@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from automl_retraining.core.config import ProblemType
 from automl_retraining.core.errors import EvidenceError, SmokeTestFailed
+from automl_retraining.core.section import ProblemType
 from automl_retraining.sagemaker import storage
 
 if TYPE_CHECKING:

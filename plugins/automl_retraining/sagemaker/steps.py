@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from automl_retraining.core.config import ProblemType
 from automl_retraining.core.errors import JobFailed
 from automl_retraining.core.records import ContainerSpec
+from automl_retraining.core.section import ProblemType
 from automl_retraining.sagemaker.requests import optional
 
 RECORDIO = "application/x-recordio-protobuf"

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import Field
 
-from automl_retraining.core.config import ProblemType
 from automl_retraining.core.errors import DataError, JobFailed
 from automl_retraining.core.records import Candidate, ContainerSpec, Leaderboard, Record
+from automl_retraining.core.section import ProblemType
 from automl_retraining.sagemaker import algorithms, candidates, steps, storage
 from automl_retraining.sagemaker.jobs import Job
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from automl_retraining.core.config import ParameterRange
 from automl_retraining.core.errors import RequestError
+from automl_retraining.core.trainer_specs import ParameterRange
 from automl_retraining.sagemaker.requests import Options
 from automl_retraining.sagemaker.training import TrainingOptions, definition
 
