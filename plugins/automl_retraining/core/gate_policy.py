@@ -9,6 +9,20 @@ from pydantic import Field, model_validator
 from automl_retraining.core.section import Section
 
 
+CheckAction = Literal["off", "warn", "doubt", "stop"]
+"""What follows from a check that found something: nothing; a sentence in the report; doubt; the run stops, unpaid."""
+
+
+class ChecksPolicy(Section):
+    """Checks of the data before anything is trained (``core/sanity.py``), and what follows from each."""
+
+    single_feature: CheckAction = Field("warn", description="one feature alone predicts the target")
+    identifier: CheckAction = Field("warn", description="a feature names the row")
+    target_shift: CheckAction = Field("warn", description="the target differs from the champion's training data")
+    train_test: CheckAction = Field("warn", description="a classifier tells train rows from test rows")
+    rows: int = Field(20_000, ge=500, le=1_000_000, description="most rows looked at of each part")
+
+
 class GatePolicy(Section):
     """What evidence puts a challenger behind the endpoint. See docs/gate.md."""
 
@@ -21,6 +35,7 @@ class GatePolicy(Section):
     resamples: int = Field(2000, ge=200, le=100_000)
     seed: int = 20240229
     max_leaked_share: float = Field(0.01, ge=0, le=1)
+    checks: ChecksPolicy = ChecksPolicy()
     approval: Literal["never", "on_doubt", "always"] = "never"
 
     @model_validator(mode="after")

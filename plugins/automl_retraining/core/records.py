@@ -235,6 +235,32 @@ class SliceResult(Record):
     p_harm: float | None = Field(None, description="one-sided p of 'the challenger is worse here'")
 
 
+CheckName = Literal["single_feature", "identifier", "target_shift", "train_test"]
+
+
+class CheckResult(Record):
+    """One check of the data: what was looked for, and whether it was found. What follows is the policy's."""
+
+    name: CheckName
+    found: bool
+    sentence: str
+    columns: tuple[str, ...] = Field((), description="the columns that it was found in, the worst first")
+    value: float | None = Field(None, description="the check's statistic, as its sentence names it")
+    limit: float | None = Field(None, description="above this it counts as found")
+
+
+class DataChecks(Record):
+    """checks.json: what was looked for in the train and test parts before anything was trained."""
+
+    format: Literal[1] = 1
+    pipeline: str
+    run_id: str
+    train_rows: int = Field(description="rows looked at")
+    test_rows: int
+    seed: int
+    results: tuple[CheckResult, ...]
+
+
 class Evaluation(Record):
     """evaluation.json: what the predictions say, without judging it."""
 
@@ -259,6 +285,7 @@ class Evaluation(Record):
     metrics: tuple[MetricResult, ...]
     slices: tuple[SliceResult, ...] = ()
     discordant: int | None = Field(None, description="rows where exactly one of the two models is right")
+    checks: tuple[CheckResult, ...] = Field((), description="those of checks.json")
     warnings: tuple[str, ...] = ()
 
     def metric(self, name: str) -> MetricResult | None:
