@@ -8,7 +8,6 @@ from pydantic import Field, model_validator
 
 from automl_retraining.core.section import Section
 
-
 CheckAction = Literal["off", "warn", "doubt", "stop"]
 """What follows from a check that found something: nothing; a sentence in the report; doubt; the run stops, unpaid."""
 
