@@ -12,8 +12,10 @@ from tests.support.clients import clients_python
 from tests.support.local_aws import ROOT
 
 _ASK = """
-import importlib.metadata, json, sys
-from sagemaker.core import image_uris
+import functools, importlib.metadata, json, sys
+from sagemaker.core import common_utils, image_uris
+# It reads botocore's table of endpoints anew for every URI, which takes ten times as long as all the rest.
+common_utils._botocore_resolver = functools.cache(common_utils._botocore_resolver)
 answers = {
     f"{name} {region} {version}": image_uris.retrieve(framework, region, version=version, instance_type="ml.c5.xlarge")
     for name, framework, region, version in json.load(sys.stdin)
