@@ -43,11 +43,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def salt_of(pipeline: str) -> str:
+    """The salt that ``Stack.fix_split`` gives a pipeline: which rows are its test rows follows from it."""
+    return hashlib.blake2b(pipeline.encode(), digest_size=16).hexdigest()
+
+
 @dataclass
 class Stack:
     """The embedded AWS and Airflow, with all state below ``state``.
 
-    Ports are 0 for any free one. ``environment`` is added to every process's.
+    Ports are 0 for any free one. ``environment`` is added to every process's. ``users`` are Airflow's, with their
+    roles (viewer, user, op, admin).
     """
 
     state: Path
@@ -55,6 +61,7 @@ class Stack:
     aws_port: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
     pause_dags: bool = True
+    users: Mapping[str, str] = field(default_factory=lambda: {"admin": "admin", "viewer": "viewer"})
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -78,7 +85,7 @@ class Stack:
         """Airflow's users and their passwords, made once per state folder and readable by its owner only."""
         path = self.state / "airflow" / "passwords.json"
         if not path.exists():
-            _write_private(path, json.dumps({"admin": secrets.token_urlsafe(9), "viewer": secrets.token_urlsafe(9)}))
+            _write_private(path, json.dumps({user: secrets.token_urlsafe(9) for user in self.users}))
         return dict(json.loads(path.read_text()))
 
     def start_aws(self) -> None:
@@ -102,8 +109,7 @@ class Stack:
 
     def fix_split(self, pipeline: str) -> None:
         """Give a new pipeline the same split in every stack, where the first run would draw a salt of its own."""
-        salt = hashlib.blake2b(pipeline.encode(), digest_size=16).hexdigest()
-        state = json.dumps({"salt": salt, "cutoff": None})
+        state = json.dumps({"salt": salt_of(pipeline), "cutoff": None})
         self.aws_client("s3").put_object(Bucket=BUCKET, Key=f"{pipeline}/state/split.json", Body=state.encode())
 
     def start(self) -> None:
@@ -225,7 +231,7 @@ class Stack:
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": str(self.pause_dags),
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in self.users.items()),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.airflow_url}/execution/",
             "AIRFLOW__API__BASE_URL": self.airflow_url,

@@ -19,6 +19,7 @@ from include.local_aws.hosting.runtime import Runtime
 from include.local_aws.jobs.forkserver import ForkServer
 from include.local_aws.jobs.logs import Logs
 from include.local_aws.jobs.runner import Runner
+from include.local_aws.monitoring import Monitoring
 from include.local_aws.notebooks import operations as notebooks
 from include.local_aws.pipelines import operations as pipelines
 from include.local_aws.processing import operations as processing
@@ -78,12 +79,13 @@ class House:
             tuning.recover(self._store)
             pipelines.recover(self._store)
             notebooks.recover(self._store)
+            self._monitoring = Monitoring(path, self._store, url)
             others = rest.app()
             s3_address = s3_url or (self._s3_server.wait() if self._s3_server else "")
             self._logs = Logs(path / "logs", url)
             up = self._s3_server.up if self._s3_server else None
             files = S3Files(s3_address, signed=s3_url is not None, up=up)
-            services = Services(path, self._store, files, self._logs, self._forks)
+            services = Services(path, self._store, files, self._logs, self._forks, self._monitoring)
             self._services = services
             self._runner = Runner(services)
             self._endpoints = Endpoints(services)
@@ -107,6 +109,7 @@ class House:
     def begin(self) -> None:
         """The port is open: ship the logs that were kept, bring the endpoints and notebook instances back."""
         self._logs.begin()
+        self._monitoring.begin()
         self._endpoints.begin()
         notebooks.begin(self._services)
 
@@ -135,6 +138,7 @@ class House:
         self._runner.close()
         self._endpoints.close()
         self._logs.stop()
+        self._monitoring.close()
         self._end_children()
         self._store.close()
         self._data.release()

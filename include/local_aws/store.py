@@ -93,6 +93,18 @@ class Store:
         # cost of a change, and say little: the objects beside it are not waited for either.
         self._database.execute("PRAGMA synchronous=NORMAL")
         self._database.executescript(_SCHEMA)
+        self._listeners: list[Callable[[Record | None, Record], None]] = []
+
+    def listen(self, listener: Callable[[Record | None, Record], None]) -> None:
+        """From now on call `listener` with what a record was (None: it is new) and is, after each change.
+
+        It is called in the order of the changes of a record, and must neither wait nor change the store.
+        """
+        self._listeners.append(listener)
+
+    def _tell(self, before: Record | None, after: Record) -> None:
+        for listener in self._listeners:
+            listener(before, after)
 
     def close(self) -> None:
         """Close the database; nothing may use it afterwards."""
@@ -122,6 +134,22 @@ class Store:
         tags: tuple[str, Mapping[str, str]] | None = None,
     ) -> Record:
         """Add a resource, with its tags by ARN; raises `AlreadyExists`."""
+        with self._lock:  # also while the listeners are told: they are told in the order of the changes
+            self._insert(kind, region, name, status, body, parent, tags)
+            record = self.get(kind, region, name)
+            self._tell(None, record)
+        return record
+
+    def _insert(
+        self,
+        kind: str,
+        region: str,
+        name: str,
+        status: str,
+        body: Mapping[str, Any],
+        parent: str | None,
+        tags: tuple[str, Mapping[str, str]] | None,
+    ) -> None:
         now = _now()
         with self._transaction() as database:
             if tags:
@@ -135,7 +163,6 @@ class Store:
                 )
             except sqlite3.IntegrityError as error:
                 raise AlreadyExists(name) from error
-        return self.get(kind, region, name)
 
     def get(self, kind: str, region: str, name: str) -> Record:
         """One resource; raises `DoesNotExist`."""
@@ -158,16 +185,18 @@ class Store:
 
         Where `change` answers the very same record nothing is written and its time of change stays.
         """
-        with self._transaction() as database:
-            before = self.get(kind, region, name)
-            after = change(before)
-            if after is before:
-                return before
-            after = replace(after, modified=max(_now(), round(before.modified + 1e-6, 6)))
-            database.execute(
-                "UPDATE resource SET status = ?, modified = ?, body = ? WHERE seq = ?",
-                (after.status, after.modified, json.dumps(after.body), before.seq),
-            )
+        with self._lock:
+            with self._transaction() as database:
+                before = self.get(kind, region, name)
+                after = change(before)
+                if after is before:
+                    return before
+                after = replace(after, modified=max(_now(), round(before.modified + 1e-6, 6)))
+                database.execute(
+                    "UPDATE resource SET status = ?, modified = ?, body = ? WHERE seq = ?",
+                    (after.status, after.modified, json.dumps(after.body), before.seq),
+                )
+            self._tell(before, after)
             return after
 
     def replace(self, record: Record) -> Record:

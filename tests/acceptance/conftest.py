@@ -106,7 +106,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
     }
-    stack = Stack(state, environment=environment)
+    # Beside the stack's own two: three who may trigger and answer, so that it is the pipeline that names who may approve.
+    users = {"admin": "admin", "viewer": "viewer", "ada": "user", "grace": "user", "mallory": "user"}
+    stack = Stack(state, environment=environment, users=users)
     with stack, AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"]) as api:
         for path in pipelines.glob("*.yaml"):
             stack.fix_split(path.stem)

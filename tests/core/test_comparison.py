@@ -145,7 +145,7 @@ def test_a_large_table_has_nearly_the_interval_of_its_rows() -> None:
     small = _compare(BINARY, challenger.take(few), champion.take(few), "roc_auc", "accuracy")
     for name in ("roc_auc", "accuracy"):
         widths = [_difference(found[name]).high - _difference(found[name]).low for found in (large, small)]
-        assert widths[0] == pytest.approx(widths[1] / np.sqrt(1.2), rel=0.1)
+        assert widths[0] == pytest.approx(widths[1] / np.sqrt(1 + 2000 / EXACT_ROWS), rel=0.1)
 
 
 def test_a_perfect_model_is_not_certain_to_be_perfect() -> None:

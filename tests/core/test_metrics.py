@@ -102,7 +102,7 @@ def test_a_resample_scores_as_scikit_learn_scores_its_rows_weighted(task: Task) 
         if spec.name.startswith("roc_auc"):
             values = auc_of_weights(answers, task, weights)
         else:
-            values = value_of_sums(spec.name, weights @ VALUES[spec.name][0](answers, task), task)
+            values = value_of_sums(spec.name, weights @ VALUES[spec.name][0](answers, task)(slice(None)), task)
         expected = [REFERENCE[spec.name](answers, line) for line in weights]
         np.testing.assert_allclose(values, expected, rtol=1e-10, err_msg=spec.name)
 

@@ -46,7 +46,8 @@ def test_rows_of_a_group_are_drawn_together() -> None:
     rows = resampling.row_weights(_all(resampling))
     assert (units.kind, units.count) == ("group", 3)
     assert (rows[:, 0] == rows[:, 2]).all()
-    np.testing.assert_array_equal(resampling.by_unit(np.array([[1.0], [2.0], [3.0], [4.0]])), [[4.0], [2.0], [4.0]])
+    column = np.array([[1.0], [2.0], [3.0], [4.0]])
+    np.testing.assert_array_equal(resampling.by_unit(column.__getitem__, 4), [[4.0], [2.0], [4.0]])
 
 
 def test_blocks_of_time_hold_rows_that_follow_each_other_however_the_file_is_ordered() -> None:
@@ -69,12 +70,13 @@ def test_many_rows_are_drawn_in_buckets_whose_sums_are_the_rows_sums() -> None:
     resampling = Resampling(Units("row", rows), None, SETTINGS, 0)
     column = np.random.default_rng(0).normal(size=(rows, 1))
     assert resampling.count == BUCKETS
-    np.testing.assert_allclose(resampling.by_unit(column).sum(), column.sum())
+    np.testing.assert_allclose(resampling.by_unit(column.__getitem__, rows).sum(), column.sum())
 
 
 def test_buckets_of_a_stratified_draw_hold_one_class_each() -> None:
     rows = EXACT_ROWS + 5
     truth = (np.arange(rows) % 10 == 0).astype(np.int64)
     resampling = Resampling(Units("row", rows), truth, SETTINGS, 0)
-    classes = resampling.by_unit(np.column_stack([truth == 0, truth == 1]).astype(np.float64))
+    members = np.column_stack([truth == 0, truth == 1]).astype(np.float64)
+    classes = resampling.by_unit(members.__getitem__, rows)
     assert (np.minimum(classes[:, 0], classes[:, 1]) == 0).all()

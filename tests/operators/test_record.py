@@ -17,7 +17,7 @@ from automl_retraining.core.gate_policy import GatePolicy
 from automl_retraining.core.records import Decision, Outcome
 from automl_retraining.operators.ending import champion_scored, ending
 from automl_retraining.operators.record import RecordOperator, leave_reason
-from automl_retraining.sagemaker import endpoint, storage, tags
+from automl_retraining.sagemaker import endpoint, endpoint_config, storage, tags
 from tests.support.fake_endpoints import FakeSageMaker
 from tests.support.tasks import RUN_ID, context
 
@@ -33,10 +33,10 @@ def sm() -> FakeSageMaker:
     fake = FakeSageMaker()
     fake.model("m1", art_run_id="r1")
     tags = [{"Key": "art:pipeline", "Value": "churn"}]
-    request = endpoint.config_request(
+    request = endpoint_config.config_request(
         None, config_name="c1", model_name="m1", spec=PIPELINE.endpoint, kms_key=None, tags=tags
     )
-    endpoint.create_config(fake, request)
+    endpoint_config.create_config(fake, request)
     endpoint.put(fake, None, endpoint_name="art-churn", config_name="c1", tags=tags)
     fake.settle("art-churn")
     return fake

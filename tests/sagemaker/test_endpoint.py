@@ -10,7 +10,7 @@ from botocore.validate import ParamValidator
 
 from automl_retraining.core.endpoint_spec import EndpointSpec
 from automl_retraining.core.errors import EndpointBusy, EndpointError, JobConflict, NotOurs, RolledBack
-from automl_retraining.sagemaker import endpoint
+from automl_retraining.sagemaker import endpoint, endpoint_config
 from tests.support.fake_endpoints import FakeSageMaker
 
 OURS = [{"Key": "art:pipeline", "Value": "churn"}, {"Key": "art:run-id", "Value": "r1"}]
@@ -29,13 +29,13 @@ def sm() -> FakeSageMaker:
 def request_for(current: endpoint.Endpoint | None, name: str, model: str, **options: Any) -> dict[str, Any]:
     """The configuration's request."""
     given = {"spec": SPEC, "kms_key": None, "tags": OURS, **options}
-    return endpoint.config_request(current, config_name=name, model_name=model, **given)
+    return endpoint_config.config_request(current, config_name=name, model_name=model, **given)
 
 
 def deploy(fake: FakeSageMaker, config: str, model: str, tags: list[dict[str, str]] = OURS) -> None:
     """Put a model behind ``e``."""
     current = endpoint.describe(fake, "e")
-    endpoint.create_config(fake, request_for(current, config, model))
+    endpoint_config.create_config(fake, request_for(current, config, model))
     endpoint.put(fake, current, endpoint_name="e", config_name=config, tags=tags)
     fake.settle("e")
 
@@ -146,16 +146,16 @@ def test_a_new_configuration_keeps_everything_but_the_champions_model_and_is_leg
 def test_a_configuration_that_exists_is_adopted_for_the_same_model_and_refused_for_another(sm: FakeSageMaker) -> None:
     """A retry after a lost answer goes on; a name in use for another model is a conflict."""
     current = endpoint.describe(sm, "e")
-    endpoint.create_config(sm, request_for(current, "c2", "m2"))
-    endpoint.create_config(sm, request_for(current, "c2", "m2"))
+    endpoint_config.create_config(sm, request_for(current, "c2", "m2"))
+    endpoint_config.create_config(sm, request_for(current, "c2", "m2"))
     assert sm.calls.count("create_endpoint_config") == 2  # c1 and c2
     with pytest.raises(JobConflict, match="c2"):
-        endpoint.create_config(sm, request_for(current, "c2", "m3"))
+        endpoint_config.create_config(sm, request_for(current, "c2", "m3"))
 
 
 def test_putting_the_same_configuration_again_changes_nothing(sm: FakeSageMaker) -> None:
     """A task that was killed after the update began finds it moving, then serving."""
-    endpoint.create_config(sm, request_for(endpoint.describe(sm, "e"), "c2", "m2"))
+    endpoint_config.create_config(sm, request_for(endpoint.describe(sm, "e"), "c2", "m2"))
 
     def put() -> str:
         return endpoint.put(sm, endpoint.describe(sm, "e"), endpoint_name="e", config_name="c2", tags=OURS)

@@ -18,11 +18,14 @@ from tests.support.tasks import RUN_ID, context
 BUCKET, ENDPOINT = "runs", "art-churn"
 
 
-def pipeline(metric: str = "roc_auc") -> Pipeline:
-    """A pipeline."""
+def pipeline(metric: str = "roc_auc", *, registry: bool = False) -> Pipeline:
+    """A pipeline, without a model registry unless it is asked for."""
     return Pipeline.model_validate(
-        {"name": "churn", "source": "churn.csv", "target": "churn", "gate": {"metric": metric, "resamples": 200}}
-    )
+        {
+            "name": "churn", "source": "churn.csv", "target": "churn", "gate": {"metric": metric, "resamples": 200},
+            "registry": {"enabled": registry},
+        }
+    )  # fmt: skip
 
 
 def decided(s3: Any, ctx: dict[str, Any], challenger: str, champion: str | None) -> None:

@@ -28,6 +28,7 @@ class FakeSageMaker:
         self.tags: dict[str, list[dict[str, str]]] = {}
         self.transforms: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
+        self.deployments: list[dict[str, Any] | None] = []
         self._minutes = itertools.count()
 
     def now(self) -> datetime:
@@ -95,9 +96,17 @@ class FakeSageMaker:
         }  # fmt: skip
         self.tags[arn] = Tags
 
-    def update_endpoint(self, *, EndpointName: str, EndpointConfigName: str, RetainAllVariantProperties: bool) -> None:
+    def update_endpoint(
+        self,
+        *,
+        EndpointName: str,
+        EndpointConfigName: str,
+        RetainAllVariantProperties: bool,
+        DeploymentConfig: dict[str, Any] | None = None,
+    ) -> None:
         assert RetainAllVariantProperties
         self.calls.append("update_endpoint")
+        self.deployments.append(DeploymentConfig)
         endpoint = self.endpoints[EndpointName]
         if endpoint["EndpointStatus"] != "InService":
             raise refused("UpdateEndpoint", f"Cannot update in-progress endpoint {EndpointName}")

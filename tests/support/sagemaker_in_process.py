@@ -30,7 +30,7 @@ class InProcess:
         self.now = 1000.0
         self.store = LaggingStore(directory / "state.sqlite", clock=lambda: self.now)
         nothing = cast(Any, None)
-        services = Services(directory, self.store, nothing, nothing, nothing)
+        services = Services(directory, self.store, nothing, nothing, nothing, nothing)
         self.service = SageMaker(services, nothing, nothing, **arguments)
 
     def call(self, name: str, region: str = REGION, **request: Any) -> dict[str, Any]:

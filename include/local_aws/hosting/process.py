@@ -1,17 +1,20 @@
-"""The process that serves one model: its containers behind ``/ping`` and ``/invocations`` on a loopback port."""
+"""The process that serves one model: its containers behind a loopback port (see `frames`)."""
 
 import os
+import socket
 import sys
 import threading
+import time
 import traceback
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections import Counter
 from pathlib import Path
 
 from include.local_aws.hosting.chain import Chain, ChainError, load, read_specs
+from include.local_aws.hosting.frames import PING, Frame, packed, receive
 from include.local_aws.images import BadRequest
 
-AT_ONCE = 2
-"""Invocations that compute at the same time; others wait for their turn, so that memory does not grow with callers."""
+LINES_PER_SECOND = 20
+"""Invocations that the log tells one by one; of the others of a second it tells how many there were."""
 
 
 def main(root: str) -> None:
@@ -23,55 +26,78 @@ def main(root: str) -> None:
         traceback.print_exc()
         (directory / "failure").write_text(str(error), encoding="utf-8")
         sys.exit(1)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(chain))
-    server.daemon_threads = True
+    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     part = directory / "port.part"
-    part.write_text(str(server.server_address[1]), encoding="utf-8")
+    part.write_text(str(listener.getsockname()[1]), encoding="utf-8")
     part.replace(directory / "port")
     print(f"serving on process {os.getpid()}", flush=True)
-    server.serve_forever()
+    access = AccessLog()
+    threading.Thread(target=access.keep, daemon=True).start()
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=_converse, args=(connection, chain, access), daemon=True).start()
 
 
-def _handler(chain: Chain) -> type[BaseHTTPRequestHandler]:
-    places = threading.BoundedSemaphore(AT_ONCE)
+def _converse(connection: socket.socket, chain: Chain, access: "AccessLog") -> None:
+    """Answer what comes on one connection, one after the other; the front bounds how many connections there are."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with connection:
+        try:
+            while (request := receive(connection)) is not None:
+                if request.code == PING:
+                    connection.sendall(packed(Frame(200)))
+                    continue
+                answer = _answer(chain, request)
+                access.note(answer.code, len(answer.body))
+                connection.sendall(packed(answer))
+        except ConnectionError as error:
+            print(f"a caller went away: {error}", flush=True)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
 
-        def do_GET(self) -> None:
-            if self.path == "/ping":
-                self._answer(200, b"", "text/plain")
-            else:
-                self._answer(404, b"Expected GET /ping or POST /invocations.", "text/plain")
+def _answer(chain: Chain, request: Frame) -> Frame:
+    try:
+        body, content_type = chain.invoke(request.body, request.content_type, request.accept or None)
+    except BadRequest as error:
+        print(f"400: {error}", flush=True)
+        return Frame(400, str(error).encode(), "text/plain")
+    except Exception as error:  # noqa: BLE001 - whatever a container raises is its answer 500, and in its log
+        traceback.print_exc()
+        return Frame(500, f"{type(error).__name__}: {error}".encode(), "text/plain")
+    return Frame(200, body, content_type)
 
-        def do_POST(self) -> None:
-            if self.path != "/invocations":
-                self._answer(404, b"Expected GET /ping or POST /invocations.", "text/plain")
+
+class AccessLog:
+    """A line for each invocation, unless there are many: then a line for those of a second."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._second = 0
+        self._told = 0
+        self._others: Counter[int] = Counter()
+
+    def note(self, status: int, size: int) -> None:
+        """Tell of one invocation, or count it."""
+        with self._lock:
+            self._turn_over()
+            self._told += 1
+            if self._told > LINES_PER_SECOND:
+                self._others[status] += 1
                 return
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            content_type = self.headers.get("Content-Type", "application/octet-stream")
-            try:
-                with places:
-                    answer, answer_type = chain.invoke(body, content_type, self.headers.get("Accept"))
-            except BadRequest as error:
-                print(f"400: {error}", flush=True)
-                self._answer(400, str(error).encode(), "text/plain")
-            except Exception as error:  # noqa: BLE001 - whatever a container raises is its answer 500, and in its log
-                traceback.print_exc()
-                self._answer(500, f"{type(error).__name__}: {error}".encode(), "text/plain")
-            else:
-                self._answer(200, answer, answer_type)
+        print(f'"POST /invocations" {status} {size}', flush=True)
 
-        def _answer(self, status: int, body: bytes, content_type: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def keep(self) -> None:
+        """Tell of what was counted though nothing comes any more."""
+        while True:
+            time.sleep(1)
+            with self._lock:
+                self._turn_over()
 
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            if self.path != "/ping":
-                print(f'"{self.command} {self.path}" {code} {size}', flush=True)
-
-    return Handler
+    def _turn_over(self) -> None:
+        second = int(time.monotonic())
+        if second == self._second:
+            return
+        if self._others:
+            counts = ", ".join(f"{count} with {status}" for status, count in sorted(self._others.items()))
+            print(f'"POST /invocations" {self._others.total()} more within a second: {counts}', flush=True)
+        self._second, self._told = second, 0
+        self._others.clear()

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from include.local_aws.hosting.chain import ContainerSpec, write_specs
+from include.local_aws.hosting.frames import ping
 from include.local_aws.jobs.forkserver import Process
 from include.local_aws.jobs.logs import Follower, Stream
 from include.local_aws.s3.client import split_uri
@@ -21,6 +20,9 @@ log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 60
 """How long requests that are under way may go on when their server is to end (an invocation's own limit)."""
+
+PING_SECONDS = 2
+"""How long a container has for one /ping (developer guide, "How containers serve requests")."""
 
 
 class Unhealthy(RuntimeError):
@@ -41,7 +43,7 @@ def fetch(services: Services, root: Path, containers: Sequence[Mapping[str, Any]
     write_specs(root / "chain.json", specs)
 
 
-@dataclass
+@dataclass(eq=False)
 class Server:
     """A variant's process. `port` is 0 until it is healthy."""
 
@@ -93,7 +95,7 @@ class Server:
             port = self.root / "port"
             if port.exists():
                 number = int(port.read_text("utf-8"))
-                if _ping(number):
+                if ping(number, PING_SECONDS):
                     self.port = number
                     return
             time.sleep(0.02)
@@ -122,10 +124,3 @@ class Server:
             self._process.kill()
         self.follow(last=True)
         shutil.rmtree(self.root, ignore_errors=True)
-
-
-def _ping(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/ping", timeout=2, trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False

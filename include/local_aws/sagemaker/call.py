@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.local_aws.jobs.forkserver import ForkServer
 from include.local_aws.jobs.logs import Logs
+from include.local_aws.monitoring import Monitoring
 from include.local_aws.s3.client import S3Files
 from include.local_aws.store import Store
 from include.local_aws.wire.errors import ValidationException
@@ -25,6 +26,7 @@ class Services:
     s3: S3Files
     logs: Logs
     forks: ForkServer
+    monitoring: Monitoring
 
 
 @dataclass(frozen=True)

@@ -86,52 +86,55 @@ class Comparison:
         self.plain = Resampling(units, None, settings, 2 * stream)
         self.stratified = Resampling(units, classes, settings, 2 * stream + 1) if by_class else self.plain
         self._undefined: dict[tuple[str, str], str | None] = {}
+        self._columns: dict[tuple[object, str, int], Floats] = {}
 
     def undefined(self, spec: MetricSpec, role: str) -> str | None:
         """Why this model has no value of the metric, or None where it has one."""
         key = spec.name, role
         if key not in self._undefined:
             who = f"the {role}"
-            self._undefined[key] = undefined_reason(spec, self.models[role], self.task, who)
+            reason = undefined_reason(spec, self.models[role], self.task, who)
+            if reason is None and not np.isfinite(self._value(spec, role)):
+                reason = f"{who}'s value is not finite on these rows"
+            self._undefined[key] = reason
         return self._undefined[key]
 
     def resampling_of(self, name: str) -> Resampling:
         """The resampling that this metric is judged on."""
         return self.stratified if name in STRATIFIED else self.plain
 
-    @cached_property
-    def columns(self) -> dict[tuple[str, str], Floats]:
-        """Unit columns by metric and role, shared between metrics that are made of the same columns."""
-        shared: dict[tuple[object, str, int], Floats] = {}
-        found: dict[tuple[str, str], Floats] = {}
-        for spec in self.metrics.values():
-            resampling, make = self.resampling_of(spec.name), VALUES[spec.name][0]
-            for role, answers in self.models.items():
-                if self.undefined(spec, role) is None:
-                    key = make, role, resampling.stream
-                    if key not in shared:
-                        shared[key] = resampling.by_unit(make(answers, self.task))
-                    found[spec.name, role] = shared[key]
-        return found
+    def columns(self, name: str, role: str) -> Floats:
+        """Unit columns of a metric and a role, shared between the metrics that are made of the same columns."""
+        resampling, make = self.resampling_of(name), VALUES[name][0]
+        key = make, role, resampling.stream
+        if key not in self._columns:
+            self._columns[key] = resampling.by_unit(make(self.models[role], self.task), len(self.truth))
+        return self._columns[key]
 
     @cached_property
     def draws(self) -> dict[tuple[str, ...], Floats]:
         """Per (metric, role) the sums of each resample, B × k; per (metric, role, "auc") its exact AUC, B long;
         per (metric, role, role) the sums of products of a studentised metric's columns."""
         collected: dict[tuple[str, ...], Floats] = {}
+        defined = [
+            (name, role)
+            for name, spec in self.metrics.items()
+            for role in self.models
+            if self.undefined(spec, role) is None
+        ]
         for resampling in {id(one): one for one in (self.plain, self.stratified)}.values():
             sums: dict[tuple[str, ...], Floats] = {}
             exact: list[tuple[str, str]] = []
-            for (name, role), columns in self.columns.items():
+            for name, role in defined:
                 if self.resampling_of(name) is not resampling:
                     continue
                 if name.startswith("roc_auc") and len(self.truth) <= EXACT_ROWS:
                     exact.append((name, role))
                 else:
-                    sums[name, role] = columns
+                    sums[name, role] = self.columns(name, role)
                 if name in STUDENTISED:
                     for other in {role, "challenger"}:
-                        if (name, other) in self.columns:
+                        if (name, other) in defined:
                             sums[name, other, role] = _products(*self._studentised_columns(name, other, role))
             collected |= self._draw(resampling, sums, exact)
         return collected
@@ -158,7 +161,7 @@ class Comparison:
 
     def _studentised_columns(self, name: str, role: str, other: str) -> tuple[Floats, Floats]:
         used = list(STUDENTISED[name])
-        return self.columns[name, role][:, used], self.columns[name, other][:, used]
+        return self.columns(name, role)[:, used], self.columns(name, other)[:, used]
 
     # ------------------------------------------------------------ one metric
 
@@ -195,7 +198,7 @@ class Comparison:
         return normal(value, drawn, self.units.count, self.settings.confidence, method)
 
     def _sums(self, spec: MetricSpec, role: str) -> Floats:
-        total: Floats = self.columns[spec.name, role].sum(axis=0)
+        total: Floats = self.columns(spec.name, role).sum(axis=0)
         return total
 
     def _value(self, spec: MetricSpec, role: str) -> float:
@@ -236,7 +239,7 @@ class Comparison:
 
         sign = 1 if spec.greater_is_better else -1
         roles = (role,) if other is None else (role, other)
-        units = [self.columns[spec.name, one][:, list(used)] for one in roles]
+        units = [self.columns(spec.name, one)[:, list(used)] for one in roles]
         wide = np.hstack(units)
         value, error = value_and_error([self._sums(spec, one) for one in roles], wide.T @ wide)
         drawn = [self.draws[spec.name, one] for one in roles]

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from automl_retraining.core.endpoint_spec import EndpointSpec
 from automl_retraining.core.errors import ConfigError
 from automl_retraining.core.gate_policy import GatePolicy
+from automl_retraining.core.lifecycle_spec import RegistrySpec, RetentionSpec
 from automl_retraining.core.section import INSTANCE_TYPE, ProblemType, Section, Trainer
 from automl_retraining.core.trainer_specs import (
     CandidatesSpec,
@@ -76,6 +77,8 @@ class Pipeline(Section):
     gate: GatePolicy
     endpoint: EndpointSpec = EndpointSpec()
     transform: TransformSpec = TransformSpec()
+    registry: RegistrySpec = RegistrySpec()
+    retention: RetentionSpec = RetentionSpec()
     aws: AwsSpec = AwsSpec()
 
     @field_validator("trainers")
@@ -129,7 +132,12 @@ class Pipeline(Section):
     def _metrics(self) -> Self:
         from automl_retraining.core.metric_table import METRICS  # which imports this module
 
-        for key, name in (("gate.metric", self.gate.metric), *(("gate.floors", name) for name in self.gate.floors)):
+        named = [
+            ("gate.metric", self.gate.metric),
+            *(("gate.floors", name) for name in self.gate.floors),
+            *(("gate.guardrails", name) for name in self.gate.guardrails),
+        ]
+        for key, name in named:
             legal = [
                 spec.name
                 for spec in METRICS.values()
@@ -138,10 +146,9 @@ class Pipeline(Section):
             if name not in legal:
                 problem = f" for {self.problem_type}" if self.problem_type else ""
                 raise ValueError(f"key {key}: expected one of {', '.join(legal)}{problem}, found {name!r}")
-        if self.gate.mode == "non_inferiority":
+        if self.gate.max_calibration_error is not None and self.problem_type == "Regression":
             raise ValueError(
-                "key gate.mode: expected superiority, found 'non_inferiority': it is not available for a pipeline yet, "
-                "as it must hold against the last model promoted by superiority too, or a year of it walks downhill"
+                "key gate.max_calibration_error: expected none for Regression, whose models state no probabilities"
             )
         if self.positive_class is not None and self.problem_type not in (None, "BinaryClassification"):
             raise ValueError(
@@ -159,6 +166,11 @@ class Pipeline(Section):
     def endpoint_name(self) -> str:
         """The endpoint's name: as said, or ``art-<pipeline>`` with hyphens."""
         return self.endpoint.name or "art-" + self.name.replace("_", "-")
+
+    @property
+    def package_group(self) -> str:
+        """The model package group's name: as said, or ``art-<pipeline>`` with hyphens."""
+        return self.registry.group or "art-" + self.name.replace("_", "-").strip("-")
 
 
 def project_root() -> Path:
@@ -196,8 +208,8 @@ def load_pipeline(path: Path) -> Pipeline:
     return pipeline
 
 
-def load_pipelines(trainer: Trainer, folder: Path | None = None) -> Iterator[Pipeline]:
-    """Every valid pipeline that names this trainer.
+def load_pipelines(trainer: Trainer | None = None, folder: Path | None = None) -> Iterator[Pipeline]:
+    """Every valid pipeline that names this trainer, or every valid one.
 
     A broken file hides only itself: dags/check_pipelines.py shows it as Airflow's import error.
     """
@@ -206,7 +218,7 @@ def load_pipelines(trainer: Trainer, folder: Path | None = None) -> Iterator[Pip
             pipeline = load_pipeline(path)
         except ConfigError:
             continue  # reported by dags/check_pipelines.py, once, not by every story
-        if trainer in pipeline.trainers:
+        if trainer is None or trainer in pipeline.trainers:
             yield pipeline
 
 

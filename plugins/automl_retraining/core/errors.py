@@ -13,11 +13,18 @@ RetrainingError
 │   ├── JobTimeout         the task waited longer than it may; the job was stopped
 │   ├── JobVanished        the job was deleted, or was never there
 │   └── JobConflict        the name belongs to a job that is not this task's
+├── RegistryError          the model registry is not as it should be
+│   ├── RegistryBusy       somebody else writes it (worth a retry)
+│   └── NotApproved        the challenger's version is rejected, or waits for a person
+├── TeardownRefused        removing a pipeline must not begin now
 └── EndpointError
     ├── NotOurs            the endpoint was not made by this project
     ├── EndpointBusy       something else is changing the endpoint (worth a retry)
     ├── ChampionChanged    it serves another champion than the one the gate compared with
     ├── LeaseHeld          another run is writing the endpoint (worth a retry)
+    ├── RolloutRefused     the fleet, an alarm or the model does not allow the rollout; nothing was written
+    ├── RollbackRefused    there is nothing to go back to
+    ├── AlarmRaised        an alarm that guards the rollout is in ALARM before it began (worth a retry)
     ├── RolledBack         SageMaker went back to the old configuration
     └── SmokeTestFailed    the endpoint does not answer as batch transform did
 ```
@@ -112,9 +119,41 @@ class LeaseHeld(EndpointError):
     retryable = True
 
 
+class RolloutRefused(EndpointError):
+    """The rollout cannot or may not be done as the pipeline asks; found before anything was written."""
+
+
+class RollbackRefused(EndpointError):
+    """There is nothing to go back to: no configuration before, or it or its model was deleted."""
+
+
+class AlarmRaised(EndpointError):
+    """An alarm that guards the rollout is in ALARM already: SageMaker would go back at once."""
+
+    retryable = True
+
+
 class RolledBack(EndpointError):
     """SageMaker went back to the old configuration; the champion still serves."""
 
 
 class SmokeTestFailed(EndpointError):
     """The endpoint's answers differ from the batch transform's for the same rows."""
+
+
+class RegistryError(RetrainingError):
+    """The model registry is not as it should be: a group of somebody else's, a version that is gone."""
+
+
+class RegistryBusy(RegistryError):
+    """Somebody else writes the model package group."""
+
+    retryable = True
+
+
+class NotApproved(RegistryError):
+    """The challenger's version in the model registry is rejected, or waits for a person."""
+
+
+class TeardownRefused(RetrainingError):
+    """A pipeline must not be removed now: a run of it is active, or its endpoint is somebody else's."""

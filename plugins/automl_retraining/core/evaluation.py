@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,20 +12,23 @@ from automl_retraining.core.comparison import Comparison
 from automl_retraining.core.errors import EvidenceError
 from automl_retraining.core.gate_policy import GatePolicy
 from automl_retraining.core.intervals import tidy
+from automl_retraining.core.measures import calibration, prediction_drift
 from automl_retraining.core.metric_table import METRICS, MetricSpec, metrics_for, number
 from automl_retraining.core.metrics import Answers, Task, encode
-from automl_retraining.core.records import Evaluation, Manifest, MetricResult, ModelRef, SliceResult
+from automl_retraining.core.records import CheckResult, Evaluation, Manifest, MetricResult, ModelRef, SliceResult
 from automl_retraining.core.resampling import Settings, Units, units_by_group, units_by_row, units_by_time
+from automl_retraining.core.subject import Subject
 
 MOST_SLICES = 20
 """Values of one slice column that are judged: the most frequent; numbers with more values are cut into quarters."""
 FEWEST_SLICE_ROWS = 30
 _ALWAYS_POSITIVE = "baseline (always positive)"
+_NO_BASELINE = "The manifest holds no target mean or class counts of the training part: there is no baseline."
 
 
 def evaluate(
     *,
-    manifest: Manifest,
+    manifest: Manifest | Subject,
     policy: GatePolicy,
     challenger: ModelRef,
     challenger_scores: pd.DataFrame,
@@ -33,42 +36,71 @@ def evaluate(
     champion_scores: pd.DataFrame | None,
     champion_error: str | None,
     leaked: Collection[int] = (),
+    leakage_unknown: str | None = None,
+    reference: ModelRef | None = None,
+    reference_scores: pd.DataFrame | None = None,
+    reference_error: str | None = None,
+    checks: tuple[CheckResult, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> Evaluation:
-    """Hold challenger and champion against the truth and each other, on the same test rows.
+    """Hold challenger, champion and reference against the truth and each other, on the same test rows.
 
     Args:
-        challenger_scores, champion_scores: scores tables as ``core.predictions.join`` makes them.
+        manifest: what was split, or the same facts of predictions from elsewhere.
+        policy: which metric slices are judged by, and how intervals are made.
+        challenger, challenger_scores: scores tables are as ``core.predictions.join`` makes them.
         champion: what the endpoint serves; None where nothing is served yet.
+        champion_scores: None where there is no champion, or it could not be scored.
         champion_error: why the champion could not be scored on these rows; then it has no scores.
-        leaked: row ids that are in the champion's training or validation part: they are dropped and counted.
+        leaked: row ids that are in the training or validation part of the champion (or the reference): they are
+            dropped and counted.
+        leakage_unknown: why that cannot be told.
+        reference: the last model promoted by superiority; often the champion itself.
+        reference_scores: where the reference is another model than the champion and was scored.
+        reference_error: why it is not known, or was not scored.
+        checks: what was found in the data.
+        notes: further warnings, of the run.
 
     Raises:
-        EvidenceError: the two tables are not on the same rows with the same truth, or hold what is no class or number.
+        EvidenceError: the tables are not on the same rows with the same truth, or hold what is no class or number.
     """
-    task = Task(manifest.problem_type, manifest.labels, manifest.positive_class)
+    subject = manifest if isinstance(manifest, Subject) else Subject.of_manifest(manifest)
+    task = Task(subject.problem_type, subject.labels, subject.positive_class)
     if champion_scores is not None:
-        champion_scores = _aligned(challenger_scores, champion_scores)
+        champion_scores = _aligned(challenger_scores, champion_scores, "champion")
+    if reference_scores is not None:
+        reference_scores = _aligned(challenger_scores, reference_scores, "reference")
     # Some test rows may be known to an old champion only; without one to judge, nothing has leaked.
-    known = challenger_scores.index.isin(list(leaked)) if champion_scores is not None else None
+    compared = champion_scores is not None or reference_scores is not None
+    known = challenger_scores.index.isin(list(leaked)) if compared else None
     scores = challenger_scores if known is None else challenger_scores[~known]
     models = {"challenger": encode(scores, task)}
     if champion_scores is not None:
         models["champion"] = encode(champion_scores.loc[scores.index], task)
-    warnings = []
-    baselines = _baselines(manifest, task, models["challenger"])
+    warnings: list[str] = []
+    baselines = _baselines(subject, task, models["challenger"])
     if not baselines:
-        warnings.append("The manifest holds no target mean or class counts of the training part: there is no baseline.")
-    units = _units(manifest, scores, warnings)
+        warnings.append(_NO_BASELINE)
+    units = _units(subject, scores, warnings)
     settings = Settings(policy.confidence, policy.resamples, policy.seed)
-    specs = metrics_for(manifest.problem_type)
+    specs = metrics_for(subject.problem_type)
     comparison = Comparison(models | baselines, task, units, settings, specs)
+    metrics = list(_results(comparison, specs, baselines))
+    apart = None
+    if reference_scores is not None:
+        pair = {"challenger": models["challenger"], "reference": encode(reference_scores.loc[scores.index], task)}
+        apart = _discordant(pair, task)
+        if policy.metric in comparison.metrics:
+            against = Comparison(pair, task, units, settings, [METRICS[policy.metric]])
+            metrics = [_beside_reference(one, against) if one.name == policy.metric else one for one in metrics]
+            reference_error = reference_error or _undefined_against(against, policy.metric)
     return Evaluation(
-        pipeline=manifest.pipeline,
-        run_id=manifest.run_id,
-        problem_type=manifest.problem_type,
-        target=manifest.target,
-        labels=manifest.labels,
-        positive_class=task.positive_label if manifest.problem_type == "BinaryClassification" else None,
+        pipeline=subject.pipeline,
+        run_id=subject.run_id,
+        problem_type=subject.problem_type,
+        target=subject.target,
+        labels=subject.labels,
+        positive_class=task.positive_label if subject.problem_type == "BinaryClassification" else None,
         rows=len(scores),
         rows_dropped=len(challenger_scores) - len(scores),
         class_counts=_class_counts(models["challenger"], task),
@@ -80,32 +112,59 @@ def evaluate(
         challenger=challenger,
         champion=champion,
         champion_error=champion_error,
-        metrics=tuple(_results(comparison, specs, baselines)),
-        slices=tuple(_slices(policy, scores, models, task, settings, manifest, warnings)),
-        discordant=_discordant(models, task),
-        warnings=tuple(warnings),
+        reference=reference,
+        reference_error=reference_error,
+        leakage_unknown=leakage_unknown,
+        metrics=tuple(metrics),
+        slices=tuple(_slices(policy, scores, models, task, settings, subject, warnings)),
+        discordant=_discordant(models, task) if "champion" in models else None,
+        reference_discordant=apart,
+        calibration=calibration(models["challenger"], task, units, policy.confidence) if task.labels else None,
+        prediction_drift=prediction_drift(models["challenger"], models["champion"], task, units, policy.confidence)
+        if "champion" in models
+        else None,
+        checks=checks,
+        warnings=(*warnings, *notes),
+        notes=notes,
     )
 
 
-def _aligned(challenger: pd.DataFrame, champion: pd.DataFrame) -> pd.DataFrame:
-    if set(challenger.index) != set(champion.index):
-        apart = challenger.index.symmetric_difference(champion.index)
+def _beside_reference(metric: MetricResult, against: Comparison) -> MetricResult:
+    """The primary metric with the reference's value and the difference from it."""
+    found = against.result(METRICS[metric.name], "reference", None)
+    return metric.model_copy(
+        update={
+            "reference": found.champion,
+            "against_reference": found.difference,
+            "reference_method": found.method,
+        }
+    )
+
+
+def _undefined_against(against: Comparison, name: str) -> str | None:
+    undefined = against.result(METRICS[name], "reference", None).undefined
+    return None if undefined is None else f"{name} has no value against the reference: {undefined}"
+
+
+def _aligned(challenger: pd.DataFrame, other: pd.DataFrame, role: str) -> pd.DataFrame:
+    if set(challenger.index) != set(other.index):
+        apart = challenger.index.symmetric_difference(other.index)
         raise EvidenceError(
-            f"scores: expected challenger and champion on the same test rows, found {len(apart):,} that only one of "
-            f"them has, row_id {apart[0]} among them: score the champion on this run's test part"
+            f"scores: expected challenger and {role} on the same test rows, found {len(apart):,} that only one of "
+            f"them has, row_id {apart[0]} among them: score the {role} on this run's test part"
         )
-    champion = champion.loc[challenger.index]
-    different = (challenger["truth"] != champion["truth"]).to_numpy()
+    other = other.loc[challenger.index]
+    different = (challenger["truth"] != other["truth"]).to_numpy()
     if different.any():
         raise EvidenceError(
             f"scores: expected the same truth beside both models, found {int(different.sum()):,} rows that differ, "
             f"row_id {challenger.index[different][0]} among them: one of the files is of another run"
         )
-    return champion
+    return other
 
 
-def _units(manifest: Manifest, scores: pd.DataFrame, warnings: list[str]) -> Units:
-    by = manifest.split.by
+def _units(subject: Subject, scores: pd.DataFrame, warnings: list[str]) -> Units:
+    by = subject.split_by
     if by in ("group", "time") and len(scores):
         if by in scores:
             return units_by_group(scores[by]) if by == "group" else units_by_time(scores[by])
@@ -113,14 +172,14 @@ def _units(manifest: Manifest, scores: pd.DataFrame, warnings: list[str]) -> Uni
     return units_by_row(len(scores))
 
 
-def _baselines(manifest: Manifest, task: Task, challenger: Answers) -> dict[str, Answers]:
+def _baselines(subject: Subject, task: Task, challenger: Answers) -> dict[str, Answers]:
     """What knows nothing but the training part's target: its mean, or its majority class and class shares."""
-    rows, train = len(challenger.truth), manifest.split.train
+    rows = len(challenger.truth)
     if task.problem_type == "Regression":
-        if train.target_mean is None:
+        if subject.target_mean is None:
             return {}
-        return {"baseline": Answers(challenger.truth, np.full(rows, train.target_mean))}
-    counts = np.array([train.class_counts.get(label, 0) for label in task.labels], dtype=np.float64)
+        return {"baseline": Answers(challenger.truth, np.full(rows, subject.target_mean))}
+    counts = np.array([subject.class_counts.get(label, 0) for label in task.labels], dtype=np.float64)
     if not counts.sum():
         return {}
     shares = np.tile(counts / counts.sum(), (rows, 1))
@@ -145,8 +204,9 @@ def _class_counts(answers: Answers, task: Task) -> dict[str, int]:
     return dict(zip(task.labels, counts.tolist(), strict=True))
 
 
-def _discordant(models: dict[str, Answers], task: Task) -> int | None:
-    if task.problem_type == "Regression" or "champion" not in models:
+def _discordant(models: Mapping[str, Answers], task: Task) -> int | None:
+    """Of the first two models; None for a regression."""
+    if task.problem_type == "Regression":
         return None
     right = [answers.prediction == answers.truth for answers in models.values()]
     return int((right[0] != right[1]).sum())
@@ -161,7 +221,7 @@ def _slices(
     models: dict[str, Answers],
     task: Task,
     settings: Settings,
-    manifest: Manifest,
+    subject: Subject,
     warnings: list[str],
 ) -> Iterator[SliceResult]:
     spec = METRICS.get(policy.metric)
@@ -175,7 +235,7 @@ def _slices(
             continue
         for value, inside in _cut(column, scores[column], warnings):
             part = {role: answers.take(inside) for role, answers in models.items()}
-            comparison = Comparison(part, task, _units(manifest, scores[inside], []), settings, [spec], stream)
+            comparison = Comparison(part, task, _units(subject, scores[inside], []), settings, [spec], stream)
             stream += 1
             against = comparison.pair(spec, "challenger", champion) if champion else None
             yield SliceResult(

@@ -22,6 +22,8 @@ from automl_retraining.core.section import ProblemType
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
+ROWS_AT_ONCE = 1 << 18
+"""Rows whose columns are in memory at the same time: tens of megabytes."""
 PROBABILITY = "p:"
 """Prefix of the columns that hold a class's probability."""
 
@@ -126,50 +128,80 @@ def _as_number(text: str) -> float | None:
 
 # ---------------------------------------------------------------- column sums
 
+RowColumns = Callable[[slice], Floats]
+"""The columns of some rows: a table of ten million rows is never turned into columns at once."""
 
-def confusion_columns(answers: Answers, task: Task) -> Floats:
-    """n × (1 + 3 K): one, then per class whether it is hit, true, predicted."""
+
+def confusion_columns(answers: Answers, task: Task) -> RowColumns:
+    """1 + 3 K columns: one, then per class whether it is hit, true, predicted."""
     classes = np.arange(len(task.labels))
-    true = answers.truth[:, None] == classes
-    predicted = answers.prediction[:, None] == classes
-    return np.hstack([np.ones((len(true), 1)), true & predicted, true, predicted]).astype(np.float64)
+
+    def columns(rows: slice) -> Floats:
+        true = answers.truth[rows, None] == classes
+        predicted = answers.prediction[rows, None] == classes
+        return np.hstack([np.ones((len(true), 1)), true & predicted, true, predicted])
+
+    return columns
 
 
-def error_columns(answers: Answers, _task: Task) -> Floats:
-    """n × 6: one, |error|, error², |error / truth|, truth and truth², the truth shifted by its mean for accuracy."""
-    truth = answers.truth.astype(np.float64)
-    error = answers.prediction - truth
-    share = np.abs(error) / np.maximum(np.abs(truth), np.finfo(np.float64).eps)
-    shifted = truth - (truth.mean() if len(truth) else 0.0)
-    return np.column_stack([np.ones_like(truth), np.abs(error), error**2, share, shifted, shifted**2])
+def error_columns(answers: Answers, _task: Task) -> RowColumns:
+    """6 columns: one, |error|, error², |error / truth|, truth and truth², the truth shifted by its mean for accuracy."""
+    mean = float(answers.truth.mean()) if len(answers.truth) else 0.0
+
+    def columns(rows: slice) -> Floats:
+        truth = answers.truth[rows].astype(np.float64)
+        error = answers.prediction[rows] - truth
+        share = np.abs(error) / np.maximum(np.abs(truth), np.finfo(np.float64).eps)
+        shifted = truth - mean
+        return np.column_stack([np.ones_like(truth), np.abs(error), error**2, share, shifted, shifted**2])
+
+    return columns
 
 
-def log_loss_columns(answers: Answers, _task: Task) -> Floats:
-    """n × 2: one, and minus the logarithm of the true class's probability, clipped as scikit-learn clips it."""
-    assert answers.probabilities is not None
-    probability = answers.probabilities[np.arange(len(answers.truth)), answers.truth.astype(np.int64)]
+def log_loss_columns(answers: Answers, _task: Task) -> RowColumns:
+    """2 columns: one, and minus the logarithm of the true class's probability, clipped as scikit-learn clips it."""
+    shares = answers.probabilities
+    assert shares is not None
     epsilon = np.finfo(np.float64).eps
-    return np.column_stack([np.ones_like(probability), -np.log(np.clip(probability, epsilon, 1 - epsilon))])
+
+    def columns(rows: slice) -> Floats:
+        codes = answers.truth[rows].astype(np.int64)
+        probability = shares[rows][np.arange(len(codes)), codes]
+        return np.column_stack([np.ones_like(probability), -np.log(np.clip(probability, epsilon, 1 - epsilon))])
+
+    return columns
 
 
-def auc_columns(answers: Answers, task: Task) -> Floats:
-    """n × 4 K' columns of the AUC's linear part, one block per class that is held against the rest.
+def auc_columns(answers: Answers, task: Task) -> RowColumns:
+    """4 K' columns of the AUC's linear part, one block per class that is held against the rest.
 
     The AUC is no function of sums, but up to a term of order 1/n it is one of each row's placement among the rows of
     the other class (Hájek projection; DeLong, DeLong and Clarke-Pearson 1988). Columns per class: is it, is it not,
     the row's placement in either case, less half the AUC.
     """
     assert answers.probabilities is not None
-    blocks = []
+    placed = []
     for code in auc_classes(task):
         positive = answers.truth == code
         score = answers.probabilities[:, code]
         placement = np.empty(len(score))
-        placement[positive] = _share_below(score[positive], score[~positive])
-        placement[~positive] = 1 - _share_below(score[~positive], score[positive])
-        centred = placement - placement[positive].mean() / 2
-        blocks.append(np.column_stack([positive, ~positive, centred * positive, centred * ~positive]))
-    return np.hstack(blocks).astype(np.float64)
+        of_positive, of_negative = np.sort(score[positive]), np.sort(score[~positive])
+        for start in range(0, len(score), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            mine, some = positive[rows], score[rows]
+            placement[rows][mine] = _share_below(some[mine], of_negative)
+            placement[rows][~mine] = 1 - _share_below(some[~mine], of_positive)
+        placement -= placement[positive].mean() / 2
+        placed.append((positive, placement))
+
+    def columns(rows: slice) -> Floats:
+        blocks = [
+            np.column_stack([mine[rows], ~mine[rows], centred[rows] * mine[rows], centred[rows] * ~mine[rows]])
+            for mine, centred in placed
+        ]
+        return np.hstack(blocks)
+
+    return columns
 
 
 def auc_classes(task: Task) -> list[int]:
@@ -177,9 +209,8 @@ def auc_classes(task: Task) -> list[int]:
     return [task.positive] if task.problem_type == "BinaryClassification" else list(range(len(task.labels)))
 
 
-def _share_below(scores: Floats, others: Floats) -> Floats:
-    """Share of ``others`` below each score, ties counting half."""
-    ordered = np.sort(others)
+def _share_below(scores: Floats, ordered: Floats) -> Floats:
+    """Share of the others, in order, below each score, ties counting half."""
     below = np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right")
     return below / (2.0 * max(len(ordered), 1))
 
@@ -213,7 +244,7 @@ def auc_of_weights(answers: Answers, task: Task, weights: Floats) -> Floats:
 
 # ---------------------------------------------------------------- values from sums
 
-Columns = Callable[[Answers, Task], Floats]
+Columns = Callable[[Answers, Task], RowColumns]
 Value = Callable[[Floats, Task], Floats]
 
 
@@ -314,7 +345,21 @@ def value_of_sums(name: str, sums: Floats, task: Task) -> Floats:
 
 def metric_value(name: str, answers: Answers, task: Task) -> float:
     """The metric on these rows, as scikit-learn computes it; NaN where it has no value."""
-    return float(value_of_sums(name, VALUES[name][0](answers, task).sum(axis=0), task))
+    return float(value_of_sums(name, sums_by(VALUES[name][0](answers, task), len(answers.truth)), task))
+
+
+def sums_by(columns: RowColumns, rows: int, of_row: Codes | None = None, count: int = 1) -> Floats:
+    """The columns' sums, some rows at a time: over all rows, or (count × columns) by each row's number in ``of_row``."""
+    total: Floats = np.zeros(columns(slice(0, 0)).shape[1] if of_row is None else (count, columns(slice(0, 0)).shape[1]))
+    for start in range(0, rows, ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        if of_row is None:
+            total += columns(part).sum(axis=0)
+            continue
+        codes = of_row[part].astype(np.intp)
+        for place, column in enumerate(columns(part).T):
+            total[:, place] += np.bincount(codes, column, count)
+    return total
 
 
 def undefined_reason(spec: MetricSpec, answers: Answers, task: Task, who: str) -> str | None:
@@ -326,8 +371,7 @@ def undefined_reason(spec: MetricSpec, answers: Answers, task: Task, who: str) -
         if answers.probabilities is None:
             return f"{who} answers no probabilities"
         if spec.name.startswith("roc_auc"):
-            present = set(np.unique(answers.truth).tolist())
-            absent = [label for code, label in enumerate(task.labels) if code not in present]
+            absent = [label for code, label in enumerate(task.labels) if not (answers.truth == code).any()]
             if absent:
                 return f"the test rows hold no {' and no '.join(map(repr, absent))}"
     if spec.name == "precision" and not (answers.prediction == task.positive).any():
@@ -340,6 +384,4 @@ def undefined_reason(spec: MetricSpec, answers: Answers, task: Task, who: str) -
         return "the target is the same in all test rows"
     if spec.name == "mape" and (zeros := int((answers.truth == 0).sum())):
         return f"the target is 0 in {zeros:,} of {n:,} test rows"
-    if not np.isfinite(metric_value(spec.name, answers, task)):
-        return f"{who}'s value is not finite on these rows"
     return None

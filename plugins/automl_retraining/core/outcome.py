@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from automl_retraining.core.records import Decision, OutcomeWord
+from automl_retraining.core.approval import answered, covers, objection
+from automl_retraining.core.records import Approval, Decision, OutcomeWord
 
 SIDE_TASKS = frozenset({"score_champion", "search_training"})
 """Tasks whose failure fails the run but cannot undo what the gate decided on the evidence."""
@@ -29,6 +30,8 @@ def judge(
     failures: Mapping[str, str],
     decision: Decision | None,
     rolled_back: str | None = None,
+    approval: Approval | None = None,
+    kept: str | None = None,
 ) -> Ending:
     """Say how a run ended.
 
@@ -38,6 +41,9 @@ def judge(
         failures: the sentence that each failed task left behind, where it left one.
         decision: the gate's, where the run came that far.
         rolled_back: what put the previous model back behind the endpoint, in a sentence; None where nothing did.
+        approval: a person's answer, where the gate asked for one.
+        kept: why the endpoint was left as it is after all (a limit that the model does not meet, an approval that does
+            not cover the champion that serves by now), in a sentence; None where it was not, or the decision says why.
     """
     order = tuple(order)
     failed = tuple(task for task in order if states.get(task) == "failed")
@@ -50,12 +56,16 @@ def judge(
         return Ending("rolled_back", rolled_back, reasons, failed)
     if decision is not None and not set(failed) - SIDE_TASKS:
         side = "".join(f" {task} failed: {_reason(task, failures)}" for task in failed)
-        promote = decision.verdict == "promote"
-        if promote and ended("gate", "update_endpoint", "smoke_test"):
-            return Ending("promoted", decision.sentence + side, reasons, failed)
-        # update_endpoint keeps the champion where another one serves by now that the challenger does not beat.
-        if not promote and (ended("gate", "keep_champion") or ended("gate", "update_endpoint")):
-            return Ending("kept", decision.sentence + side, reasons, failed)
+        about_this = approval if approval is not None and covers(approval, decision) else None
+        said = answered(about_this, decision) if about_this else decision.sentence
+        barred = objection(decision, approval)
+        if barred is None and ended("gate", "update_endpoint", "smoke_test"):
+            return Ending("promoted", said + side, reasons, failed)
+        if ended("gate", "keep_champion") and (about_this or barred):
+            return Ending("kept", said + side, reasons, failed)
+        # update_endpoint keeps the champion where it may not be replaced after all; the smoke test is skipped then.
+        if ended("gate", "update_endpoint") and states.get("smoke_test") == "skipped" and (why := kept or barred):
+            return Ending("kept", why + side, reasons, failed)
     if failed:
         first = failed[0]
         return Ending("failed", f"{first} failed: {_reason(first, failures)}", reasons, failed)

@@ -223,6 +223,9 @@ class MetricResult(Record):
     against_baseline: Interval | None = Field(None, description="challenger minus baseline, paired by row")
     undefined: str | None = Field(None, description="why this metric has no value on these rows")
     method: str | None = Field(None, description="how the interval of the difference was computed")
+    reference: Interval | None = Field(None, description="the reference's value, where it is not the champion")
+    against_reference: Interval | None = Field(None, description="challenger minus reference, paired by row")
+    reference_method: str | None = Field(None, description="how the interval of that difference was computed")
 
 
 class SliceResult(Record):
@@ -235,7 +238,14 @@ class SliceResult(Record):
     p_harm: float | None = Field(None, description="one-sided p of 'the challenger is worse here'")
 
 
-CheckName = Literal["single_feature", "identifier", "target_shift", "train_test"]
+class Measure(Record):
+    """A property of the challenger's predictions that a policy can limit; smaller is better."""
+
+    interval: Interval | None = None
+    undefined: str | None = Field(None, description="why it has no value on these rows")
+
+
+CheckName = Literal["single_feature", "identifier", "duplicates", "target_shift", "train_test"]
 
 
 class CheckResult(Record):
@@ -282,11 +292,22 @@ class Evaluation(Record):
     challenger: ModelRef
     champion: ModelRef | None = None
     champion_error: str | None = Field(None, description="why the champion could not be scored on these rows")
+    reference: ModelRef | None = Field(
+        None, description="the last model promoted by superiority (docs/gate.md): often the champion itself"
+    )
+    reference_error: str | None = Field(None, description="why it is not known, or has no predictions on these rows")
+    leakage_unknown: str | None = Field(
+        None, description="why it cannot be told whether the champion was trained on these rows"
+    )
     metrics: tuple[MetricResult, ...]
     slices: tuple[SliceResult, ...] = ()
     discordant: int | None = Field(None, description="rows where exactly one of the two models is right")
+    reference_discordant: int | None = Field(None, description="the same of challenger and reference")
+    calibration: Measure | None = Field(None, description="classes: the root mean square calibration error")
+    prediction_drift: Measure | None = Field(None, description="PSI of the challenger's predictions and the champion's")
     checks: tuple[CheckResult, ...] = Field((), description="those of checks.json")
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = Field((), description="those of the warnings that the run added to what the scores say")
 
     def metric(self, name: str) -> MetricResult | None:
         """The result of that metric, or None where it was not computed."""
@@ -314,6 +335,22 @@ class Decision(Record):
     policy: GatePolicy
     challenger: str
     champion: str | None = None
+    reference: ModelRef | None = Field(None, description="the last model promoted by superiority before this decision")
+
+
+Answer = Literal["approved", "refused", "timed_out"]
+
+
+class Approval(Record):
+    """What a person answered when the gate asked, and what about. XCom of the approve task."""
+
+    answer: Answer
+    who: str | None = Field(None, description="user name; None where nobody answered in time")
+    answered: datetime
+    comment: str | None = None
+    challenger: str
+    champion: str | None = Field(None, description="the champion that the person was shown it beside")
+    answer_within: int = Field(description="seconds that there were for an answer")
 
 
 OutcomeWord = Literal["promoted", "kept", "waiting", "rolled_back", "void", "failed"]
@@ -333,9 +370,13 @@ class Outcome(Record):
     champion: str | None = Field(None, description="the model that serves now")
     previous_champion: str | None = None
     endpoint_config: str | None = None
-    approved_by: str | None = None
+    answer: Answer | None = Field(None, description="a person's, where the gate asked for one")
+    answered_by: str | None = None
+    answered: datetime | None = None
+    answer_comment: str | None = None
+    approved_by: str | None = Field(None, description="who answered, where the answer was to approve")
     decided: datetime | None = None
-    finished: datetime
+    finished: datetime | None = Field(None, description="None while it waits for a person's answer")
     failed_tasks: tuple[str, ...] = ()
     report_uri: str | None = None
     facts: dict[str, Any] = Field(default_factory=dict, description="job names, durations and links of the run")

@@ -2,9 +2,11 @@
 
 ```
 create_model ─ score_challenger ─┐
-                                 ├─ evaluate ─ gate ─┬─ update_endpoint ─ smoke_test ─┬─ record
-                 score_champion ─┘                   └─ keep_champion ────────────────┘
+                                 ├─ evaluate ─ gate ─┬─ [approve] ─ update_endpoint ─ smoke_test ─┬─ record
+                 score_champion ─┘                   └─ keep_champion ────────────────────────────┘
 ```
+
+``approve`` is there only where the policy asks a person, always or in doubt; a refusal goes to ``keep_champion``.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 from airflow.sdk import TaskGroup
 
 from automl_retraining.core.config import Pipeline
+from automl_retraining.operators.approve import ApproveOperator
 from automl_retraining.operators.champion import ReadChampionOperator
 from automl_retraining.operators.endpoint import UpdateEndpointOperator
 from automl_retraining.operators.evaluate import EvaluateOperator
@@ -70,7 +73,13 @@ def ending(pipeline: Pipeline, *, search: Any, score_champion: TransformOperator
         create_model = CreateModelOperator(task_id="create_model", pipeline=pipeline, search=search)
         score_challenger = score(pipeline, "score_challenger", CHALLENGER, "challenger")
         evaluate = EvaluateOperator(task_id="evaluate", pipeline=pipeline)
-        gate = GateOperator(task_id="gate", pipeline=pipeline, promote="update_endpoint", keep="keep_champion")
+        approval = pipeline.gate.approval
+        branches = {"promote": "update_endpoint", "keep": "keep_champion"}
+        gate = GateOperator(
+            task_id="gate", pipeline=pipeline, approve=None if approval == "never" else "approve", **branches
+        )
+        # Behind a second branch one of the two tasks before it is skipped, and that must not skip it.
+        joined = {} if approval == "never" else {"trigger_rule": "none_failed_min_one_success"}
         # Another run may hold the endpoint for as long as an update takes, so this one tries again for longer.
         update_endpoint = UpdateEndpointOperator(
             task_id="update_endpoint",
@@ -78,13 +87,19 @@ def ending(pipeline: Pipeline, *, search: Any, score_champion: TransformOperator
             model_name=CHALLENGER,
             retries=8,
             max_retry_delay=timedelta(minutes=5),
+            **joined,
         )
         smoke_test = SmokeTestOperator(task_id="smoke_test", pipeline=pipeline)
-        keep_champion = KeepChampionOperator(task_id="keep_champion", pipeline=pipeline)
+        keep_champion = KeepChampionOperator(task_id="keep_champion", pipeline=pipeline, **joined)
         record = RecordOperator(task_id="record", pipeline=pipeline)
 
         create_model >> score_challenger
         [score_challenger, score_champion] >> evaluate >> gate
-        gate >> update_endpoint >> smoke_test >> record
+        update_endpoint >> smoke_test >> record
         gate >> keep_champion >> record
+        if approval != "always":
+            gate >> update_endpoint
+        if approval != "never":
+            approve = ApproveOperator(task_id="approve", pipeline=pipeline, **branches)
+            gate >> approve >> [update_endpoint, keep_champion]
     return record

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from automl_retraining.core.approval import objection
 from automl_retraining.core.errors import EndpointBusy, RolledBack
 from automl_retraining.core.records import Decision, ModelRef
 from automl_retraining.operators._aws import fail_for_good
+from automl_retraining.operators.approve import approval_of
+from automl_retraining.operators.registering import require_approved
 from automl_retraining.operators.rematch import RematchOperator
-from automl_retraining.sagemaker import endpoint, storage
+from automl_retraining.sagemaker import alarms, endpoint, endpoint_config, rollout, storage, tags
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+
+KEPT = "kept"
+"""XCom key under which the task says why it left the endpoint as it is, without failing."""
 
 
 class UpdateEndpointOperator(RematchOperator):
@@ -20,6 +28,10 @@ class UpdateEndpointOperator(RematchOperator):
 
     Inside the lease the champion is read again. Where it is not the one that the gate compared with, the challenger is
     compared with the new one, and goes on only where it is promoted over that one too.
+
+    Over an endpoint that serves, the traffic moves as the pipeline's rollout says, guarded by its alarms. What the fleet
+    cannot do, an alarm that is missing or in ALARM, and a model that is too large are found before anything is written.
+    A model that is too large keeps the champion without failing.
 
     Args:
         pipeline: The model kept fresh.
@@ -39,6 +51,16 @@ class UpdateEndpointOperator(RematchOperator):
         """Under the lease: write, or compare again where another champion serves by now."""
         where = storage.join(self.run_folder(context), "decision.json")
         decision = storage.read_record(self.s3, where, Decision)
+        if barred := objection(decision, approval_of(context)):
+            self.log.warning("endpoint %s is left as it is: %s", self.pipeline.endpoint_name, barred)
+            context["ti"].xcom_push(KEPT, barred)
+            self.forget(context)
+            return None
+        if not self._begun(context) and (too_large := self._too_large()):
+            self.log.warning("endpoint %s is left as it is: %s", self.pipeline.endpoint_name, too_large)
+            context["ti"].xcom_push(KEPT, too_large)
+            self.forget(context)
+            return None
         self.take_lease(context)
         try:
             current = endpoint.describe(self.sm, self.pipeline.endpoint_name)
@@ -52,6 +74,8 @@ class UpdateEndpointOperator(RematchOperator):
             if champion is not None and serves == self.model_name:  # cleared after it had succeeded
                 move, how = {**move, "config": champion.endpoint_config}, "serving"
             elif not changed:
+                if not begun:
+                    require_approved(self, context)
                 how = self._write(context, current, move, champion, begun=begun)
         except BaseException:
             self.give_lease_back(context)
@@ -86,24 +110,33 @@ class UpdateEndpointOperator(RematchOperator):
         begun: bool,
     ) -> str:
         """Store what is being moved, then create the configuration and move the endpoint; what ``put`` says."""
-        name, tags = self.pipeline.endpoint_name, self.run_tags(context)
+        name, own = self.pipeline.endpoint_name, self.run_tags(context)
         if not begun:
+            if current is not None and current.status == "InService":
+                move["alarms"] = self._guard(current, move, own)
             move |= {
                 "previous_config": champion.endpoint_config if champion else None,
                 "previous_model": champion.model_name if champion else None,
                 "changed": current.changed.isoformat() if current else "",
+                "begun": datetime.now(UTC).isoformat(),
             }
             context["task_state_store"].set("move", move)
-        request = endpoint.config_request(
+        before = [{"Key": tags.PREVIOUS_CONFIG, "Value": move["previous_config"]}] if move["previous_config"] else []
+        bucket = self.deployment.bucket_of(self.pipeline)
+        request = endpoint_config.config_request(
             None if current is None or current.status == "Failed" else current,
             config_name=move["config"],
             model_name=self.model_name,
             spec=self.pipeline.endpoint,
             kms_key=self.pipeline.aws.kms_key,
-            tags=tags,
+            tags=[*own, *before],
+            capture_uri=storage.join(f"s3://{bucket}", self.pipeline.name, "capture"),
         )
-        endpoint.create_config(self.sm, request)  # finds it where it has begun, and holds it against this model
-        how = endpoint.put(self.sm, current, endpoint_name=name, config_name=move["config"], tags=tags)
+        endpoint_config.create_config(self.sm, request)  # finds it where it has begun, and holds it against this model
+        deployment = rollout.deployment(self.pipeline.endpoint, move.get("alarms", ()))
+        how = endpoint.put(
+            self.sm, current, endpoint_name=name, config_name=move["config"], tags=own, deployment=deployment
+        )
         if how == "deleting":
             raise EndpointBusy(
                 f"endpoint {name}: expected it to be InService, found Failed ({current and current.failure_reason}): "
@@ -111,11 +144,37 @@ class UpdateEndpointOperator(RematchOperator):
             )
         return how
 
+    def _guard(self, current: endpoint.Endpoint, move: Mapping[str, Any], own: list[tags.Tag]) -> list[str]:
+        """Hold the rollout against the fleet and the named alarms, then make our own; the names of all of them."""
+        spec = self.pipeline.endpoint
+        rollout.check_fleet(spec, current)
+        if not spec.alarms.any:
+            return []
+        cloudwatch = self._client("cloudwatch")
+        alarms.check_named(cloudwatch, spec.alarms.names)
+        wanted = alarms.requests(
+            spec.alarms,
+            endpoint_name=current.name,
+            variant=current.champion_variant["VariantName"],
+            config_name=move["config"],
+            tags=own,
+        )
+        made = alarms.sync(cloudwatch, wanted, endpoint_name=current.name, fresh=spec.alarms.fleet == "new")
+        return [*spec.alarms.names, *made]
+
+    def _too_large(self) -> str | None:
+        limit = self.pipeline.endpoint.max_model_mb
+        return None if limit is None else rollout.too_large(self.sm, self.s3, self.model_name, limit)
+
+    def _begun(self, context: Context) -> bool:
+        """Whether a try before this one has stored what it moves."""
+        stored = context["task_state_store"].get("move")
+        return isinstance(stored, dict) and stored.get("model") == self.model_name
+
     def _move(self, context: Context) -> dict[str, Any]:
         """What is being moved: as a try before this one stored it, where it was for the same model."""
-        stored = context["task_state_store"].get("move")
-        if isinstance(stored, dict) and stored.get("model") == self.model_name:
-            return dict(stored)
+        if self._begun(context):
+            return self.stored_move(context)
         return {
             "config": self.resource_name(context, "config"),
             "model": self.model_name,

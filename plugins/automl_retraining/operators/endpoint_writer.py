@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import TaskDeferralTimeout
 from automl_retraining.core.errors import EndpointBusy, EndpointError
 from automl_retraining.operators._aws import fail_for_good
 from automl_retraining.operators.base import SageMakerOperator
-from automl_retraining.sagemaker import endpoint, lease
+from automl_retraining.sagemaker import alarms, endpoint, failures, lease
 from automl_retraining.triggers.job import JobTrigger
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _MARGIN = 120
 """Seconds that the lease outlives the wait inside it, so that it never runs out while its holder still writes."""
+_SKEW = timedelta(seconds=5)
+"""How far the worker's clock may run ahead of CloudWatch's."""
 _EARLY = 10
 """How often an endpoint may look unchanged before that counts as its answer."""
 
@@ -110,9 +112,23 @@ class EndpointWriter(SageMakerOperator):
             context["task_state_store"].set("move", {**move, "early": move.get("early", 0) + 1})
             self.wait(move)
         try:
-            endpoint.verify(found, endpoint_name=name, config_name=move["config"])
+            endpoint.verify(
+                found, endpoint_name=name, config_name=move["config"], fired=lambda: self._fired(move)
+            )
         finally:
             self.give_lease_back(context)
+
+    def _fired(self, move: Mapping[str, Any]) -> list[str]:
+        """What the alarms of this move said since it began; that they cannot be asked must not hide the rollback."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if not move.get("alarms"):
+            return []
+        since = datetime.fromisoformat(move["begun"]) - _SKEW
+        try:
+            return alarms.fired(self._client("cloudwatch"), move["alarms"], since)
+        except (ClientError, BotoCoreError) as error:
+            return [failures.sentence(error, "which alarm went off cannot be told")]
 
     @staticmethod
     def _not_begun(found: endpoint.Endpoint, move: Mapping[str, Any]) -> bool:

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from automl_retraining.core.approval import answered, covers
 from automl_retraining.core.config import Pipeline
 from automl_retraining.core.errors import EndpointError
 from automl_retraining.core.outcome import judge
-from automl_retraining.core.records import Decision, Outcome
+from automl_retraining.core.records import Approval, Decision, Outcome
+from automl_retraining.operators import registering
 from automl_retraining.operators._aws import fail_for_good
+from automl_retraining.operators.approve import approval_of
 from automl_retraining.operators.base import SageMakerOperator
+from automl_retraining.operators.endpoint import KEPT
 from automl_retraining.operators.states import states
 from automl_retraining.sagemaker import endpoint, run_folder, storage, sweep
 
@@ -35,17 +39,19 @@ def leave_reason(context: Context) -> None:
 
 
 class KeepChampionOperator(SageMakerOperator):
-    """Say why the endpoint was left as it is. XCom: the decision's sentence."""
+    """Say why the endpoint was left as it is. XCom: the decision's sentence, or what a person answered to it."""
 
     @fail_for_good("read the decision")
     def execute(self, context: Context) -> str:
         """Log the reasons."""
         where = storage.join(self.run_folder(context), "decision.json")
         decision = storage.read_record(self.s3, where, Decision)
-        self.log.info("%s", decision.sentence)
+        approval = approval_of(context)
+        sentence = answered(approval, decision) if approval and covers(approval, decision) else decision.sentence
+        self.log.info("%s", sentence)
         for reason in decision.reasons:
             self.log.info("- %s", reason)
-        return decision.sentence
+        return sentence
 
 
 class RecordOperator(SageMakerOperator):
@@ -69,6 +75,7 @@ class RecordOperator(SageMakerOperator):
         # Pushed rather than returned: a task that fails returns nothing, and whoever follows the run wants it.
         context["ti"].xcom_push("return_value", outcome.model_dump(mode="json"))
         self.log.info("%s: %s", outcome.outcome, outcome.sentence)
+        registering.settle(self, context, outcome)
         self.log.info("report: %s", run_folder.write_report(self.s3, folder, outcome))
         if outcome.failed_tasks or outcome.outcome == "failed":
             failed = ", ".join(outcome.failed_tasks) or "none"
@@ -103,12 +110,17 @@ class RecordOperator(SageMakerOperator):
             for task in ("update_endpoint", "smoke_test")
             if ended.get(task) == "failed"
         ]
+        updated = ended.get("update_endpoint") == "success"
+        kept = ti.xcom_pull(task_ids="update_endpoint", key=KEPT) if updated else None
+        approval = approval_of(context)
         ending = judge(
             order=order,
             states=ended,
             failures={task: reason for task, reason in failures.items() if reason},
             decision=folder.decision,
             rolled_back=next((sentence for sentence in rolled_back if sentence), None),
+            approval=approval,
+            kept=kept,
         )
         serving, note = self._serving()
         # The evaluation knows best: a champion that changed during the run was compared again with the new one.
@@ -126,6 +138,7 @@ class RecordOperator(SageMakerOperator):
             champion=serving.model_name if serving else None,
             previous_champion=before,
             endpoint_config=serving.endpoint_config if serving else None,
+            **_answer(approval),
             decided=gate["decided"] if gate else None,
             finished=datetime.now(UTC),
             failed_tasks=ending.failed,
@@ -150,6 +163,19 @@ class RecordOperator(SageMakerOperator):
             return None, str(error)
 
 
+def _answer(approval: Approval | None) -> dict[str, Any]:
+    """What a person said, as the outcome has it."""
+    if approval is None:
+        return {}
+    return {
+        "answer": approval.answer,
+        "answered_by": approval.who,
+        "answered": approval.answered,
+        "answer_comment": approval.comment,
+        "approved_by": approval.who if approval.answer == "approved" else None,
+    }
+
+
 def _facts(context: Context, folder: str, note: str | None) -> dict[str, Any]:
     """Who ran, the names of its jobs and how long each task took (seconds)."""
     ti: Any = context["ti"]
@@ -167,6 +193,8 @@ def _facts(context: Context, folder: str, note: str | None) -> dict[str, Any]:
         "jobs": jobs,
         "task_seconds": {task: round(row["duration"], 1) for task, row in tasks.items() if row["duration"] is not None},
     }
+    if package := ti.xcom_pull(task_ids="gate", key=registering.PACKAGE):
+        facts["model_package"] = package
     if note:
         facts["endpoint_note"] = note
     return facts

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from automl_retraining.core.approval import objection
 from automl_retraining.core.errors import ChampionChanged, JobTimeout, JobVanished
 from automl_retraining.core.records import Manifest, ModelRef
 from automl_retraining.operators._aws import fail_for_good
+from automl_retraining.operators.approve import approval_of
 from automl_retraining.operators.endpoint_writer import EndpointWriter
+from automl_retraining.operators.registering import register_candidate
 from automl_retraining.sagemaker import requests, storage, watching
 from automl_retraining.sagemaker.jobs import TRANSFORM
 from automl_retraining.sagemaker.submit import Plan, Stored, submit_once
@@ -17,6 +20,8 @@ from automl_retraining.triggers.job import JobTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from automl_retraining.sagemaker.registry import Status
 
 _STATE = "rematch"
 _MOST = 5
@@ -40,7 +45,7 @@ class RematchOperator(EndpointWriter):
         self.model_name = model_name
 
     def put_behind(self, context: Context) -> dict[str, Any] | None:
-        """What follows a promotion."""
+        """What follows a new decision: leave the endpoint as it is, or put the challenger behind it."""
         raise NotImplementedError(f"{type(self).__name__} must say what follows a promotion")
 
     def compare_again(
@@ -159,11 +164,12 @@ class RematchOperator(EndpointWriter):
         decision = decide(evaluation, self.pipeline.gate)
         storage.write_record(self.s3, storage.join(folder, "decision.json"), decision)
         self.log.info("%s: %s", decision.verdict, decision.sentence)
+        # Nobody was asked about the champion that serves now: what needs a person stays out.
+        barred = objection(decision, approval_of(context))
+        status: Status = "Rejected" if barred else "Approved"
+        register_candidate(self, context, evaluation, decision, status)
         store.set(_STATE, {key: value for key, value in state.items() if key != "job"})
-        if decision.verdict == "promote":
-            return self.put_behind(context)
-        self.forget(context)
-        return None
+        return self.put_behind(context)
 
     def forget(self, context: Context) -> None:
         """The task is done: clearing it begins anew."""

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk.exceptions import AirflowSkipException
 
 from automl_retraining.core.errors import ChampionChanged, SmokeTestFailed
-from automl_retraining.core.records import Manifest
 from automl_retraining.operators._aws import fail_for_good
 from automl_retraining.operators.endpoint_writer import EndpointWriter
-from automl_retraining.sagemaker import endpoint, storage
+from automl_retraining.sagemaker import endpoint
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -20,9 +19,10 @@ if TYPE_CHECKING:
 class SmokeTestOperator(EndpointWriter):
     """Send real test rows to the champion's variant and hold the answers against batch transform's, to 1e-6.
 
-    Where they differ the configuration that served before is put back (under the lease, verified as any update), and
+    Then, where the pipeline limits the latency, hold the median of single-row requests against that.
+    Where either fails the configuration that served before is put back (under the lease, verified as any update), and
     the task fails saying both. A first model has none before it: it stays, and the task fails.
-    XCom: the number of rows sent.
+    XCom: the number of rows sent, and the median latency in ms where it was measured.
     """
 
     @fail_for_good("test the endpoint")
@@ -35,7 +35,7 @@ class SmokeTestOperator(EndpointWriter):
         if isinstance(failed, dict):
             self._go_back(context, failed)
         try:
-            rows = self._test(context, updated["config"])
+            found = self._test(context, updated["config"])
         except SmokeTestFailed as error:
             if not updated["previous_config"]:
                 raise SmokeTestFailed(
@@ -50,8 +50,8 @@ class SmokeTestOperator(EndpointWriter):
                 "changed": "",
             }
             self._go_back(context, move)
-        self.log.info("%d test rows: the endpoint answers as batch transform did", rows)
-        return {"rows": rows}
+        self.log.info("%d test rows: the endpoint answers as batch transform did", found["rows"])
+        return found
 
     @fail_for_good("go back to the configuration before")
     def settled(self, context: Context, event: Mapping[str, Any]) -> NoReturn:  # noqa: ARG002 - Airflow's call
@@ -63,30 +63,22 @@ class SmokeTestOperator(EndpointWriter):
         context["ti"].xcom_push("rolled_back", sentence)
         raise SmokeTestFailed(sentence)
 
-    def _test(self, context: Context, config: str) -> int:
-        from automl_retraining.core import predictions
+    def _test(self, context: Context, config: str) -> dict[str, Any]:
         from automl_retraining.sagemaker import smoke
 
-        folder = self.run_folder(context)
-        manifest = storage.read_record(self.s3, storage.join(folder, "manifest.json"), Manifest)
-        scores = storage.read_bytes(self.s3, storage.join(folder, "scores", "challenger.csv"))
-        expected = predictions.scores_from_csv(scores)
-        rows = smoke.first_rows(self.s3, manifest.transform_input_uri, self.pipeline.endpoint.smoke_rows)
-        name = self.pipeline.endpoint_name
+        spec, name = self.pipeline.endpoint, self.pipeline.endpoint_name
         found = endpoint.describe(self.sm, name)
         if found is None:
             raise SmokeTestFailed(f"endpoint {name}: expected to send it test rows, found no endpoint of that name")
         self._still(found, config)
-        smoke.check(
-            self._client("sagemaker-runtime"),
-            name,
-            found.champion_variant["VariantName"],
-            rows,
-            expected,
-            problem_type=manifest.problem_type,
-            labels=manifest.labels,
-        )
-        return len(rows)
+        variant = found.champion_variant["VariantName"]
+        runtime = self._client("sagemaker-runtime")
+        rows = smoke.check_run(self.s3, runtime, self.run_folder(context), name, variant, count=spec.smoke_rows)
+        if spec.max_latency_ms is None:
+            return {"rows": len(rows)}
+        median = smoke.check_latency(runtime, name, variant, rows, limit_ms=spec.max_latency_ms)
+        self.log.info("the median latency of one row is %.1f ms", median)
+        return {"rows": len(rows), "latency_ms": round(median, 2)}
 
     def _go_back(self, context: Context, move: dict[str, Any]) -> NoReturn:
         self.log.error("%s", move["failed"])

@@ -34,7 +34,7 @@ def story(pipeline: Pipeline, trainer: str, *, doc: str | None, description: str
         schedule=schedule(pipeline) if trainer == pipeline.scheduled_trainer else None,
         catchup=False,
         max_active_runs=1,
-        dagrun_timeout=timedelta(minutes=pipeline.max_active_minutes),
+        dagrun_timeout=timedelta(minutes=pipeline.max_active_minutes) + _for_a_person(pipeline),
         params=params,
         user_defined_macros={"source_of": source_of},
         default_args={
@@ -46,3 +46,8 @@ def story(pipeline: Pipeline, trainer: str, *, doc: str | None, description: str
             "on_failure_callback": leave_reason,
         },
     )
+
+
+def _for_a_person(pipeline: Pipeline) -> timedelta:
+    """What a person may take to answer is not the run's own time: without it, a run that waits would be failed."""
+    return timedelta(seconds=0 if pipeline.gate.approval == "never" else pipeline.gate.answer_within)

@@ -6,13 +6,12 @@ from a side table that can disagree. Every function takes a boto3 SageMaker clie
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from automl_retraining.core.endpoint_spec import EndpointSpec
-from automl_retraining.core.errors import EndpointBusy, EndpointError, JobConflict, NotOurs, RolledBack
+from automl_retraining.core.errors import EndpointBusy, EndpointError, NotOurs, RolledBack
 from automl_retraining.core.records import ModelRef
 
 CHAMPION_VARIANT = "champion"
@@ -20,7 +19,6 @@ CHAMPION_VARIANT = "champion"
 CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
 """Statuses that pass by themselves."""
 _SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
-_NOT_IN_CONFIG_REQUEST = frozenset({"EndpointConfigArn", "CreationTime", "ResponseMetadata"})
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,8 @@ class Endpoint:
     """An endpoint with the configuration that serves.
 
     ``config`` is the answer of DescribeEndpointConfig; empty where the endpoint serves nothing. ``pending_config`` is
-    the name of the configuration that an update in progress is moving to, where SageMaker says it.
+    the name of the configuration that an update in progress is moving to, where SageMaker says it. ``counts`` has the
+    number of instances that each variant is to have now, which autoscaling may have changed since the configuration.
     """
 
     name: str
@@ -40,6 +39,7 @@ class Endpoint:
     changed: datetime
     config: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def champion_variant(self) -> Mapping[str, Any]:
@@ -67,7 +67,7 @@ def describe(sm: Any, name: str) -> Endpoint | None:
     if answer is None:
         return None
     config_name = answer.get("EndpointConfigName")
-    config = _describe(sm, "describe_endpoint_config", EndpointConfigName=config_name) if config_name else None
+    config = describe_config(sm, config_name) if config_name else None
     return Endpoint(
         name=name,
         arn=answer["EndpointArn"],
@@ -78,6 +78,11 @@ def describe(sm: Any, name: str) -> Endpoint | None:
         changed=answer["LastModifiedTime"],
         config=config or {},
         tags=tags_of(sm, answer["EndpointArn"]),
+        counts={
+            variant["VariantName"]: variant["DesiredInstanceCount"]
+            for variant in answer.get("ProductionVariants", ())
+            if variant.get("DesiredInstanceCount") is not None
+        },
     )
 
 
@@ -134,7 +139,7 @@ def champion_of(sm: Any, endpoint: Endpoint) -> ModelRef | None:
             f"endpoint {endpoint.name}: expected variant {endpoint.champion_variant['VariantName']!r} to name its "
             "model, found none (an endpoint of inference components): give the pipeline another endpoint.name"
         )
-    model = _describe(sm, "describe_model", ModelName=model_name)
+    model = describe_model(sm, model_name)
     tags = tags_of(sm, model["ModelArn"]) if model else {}
     return ModelRef(
         model_name=model_name,
@@ -145,73 +150,23 @@ def champion_of(sm: Any, endpoint: Endpoint) -> ModelRef | None:
     )
 
 
-def config_request(
+def put(
+    sm: Any,
     current: Endpoint | None,
     *,
+    endpoint_name: str,
     config_name: str,
-    model_name: str,
-    spec: EndpointSpec,
-    kms_key: str | None,
     tags: list[dict[str, str]],
-) -> dict[str, Any]:
-    """The request of CreateEndpointConfig that puts a model behind the endpoint.
-
-    Over an existing endpoint everything of the configuration that serves is kept (other variants, names, KMS, data
-    capture, network), only the champion's variant gets the new model and the pipeline's instance type.
-    """
-    kept = {} if current is None else {k: v for k, v in current.config.items() if k not in _NOT_IN_CONFIG_REQUEST}
-    variants = [dict(variant) for variant in kept.pop("ProductionVariants", ())]
-    if current is not None and variants:
-        name = current.champion_variant["VariantName"]
-        for variant in variants:
-            if variant["VariantName"] == name:
-                variant["ModelName"] = model_name
-                if "InstanceType" in variant:
-                    variant["InstanceType"] = spec.instance_type
-    else:
-        variants = [
-            {
-                "VariantName": CHAMPION_VARIANT,
-                "ModelName": model_name,
-                "InstanceType": spec.instance_type,
-                "InitialInstanceCount": spec.instance_count,
-                "InitialVariantWeight": 1.0,
-            }
-        ]
-    request = {**kept, "EndpointConfigName": config_name, "ProductionVariants": variants, "Tags": tags}
-    if kms_key:
-        request["KmsKeyId"] = kms_key
-    return request
-
-
-def create_config(sm: Any, request: Mapping[str, Any]) -> None:
-    """Create the configuration, or adopt the one of that name where it was made for the same model (a retry).
-
-    Raises:
-        JobConflict: the name belongs to a configuration for another model.
-    """
-    from botocore.exceptions import ClientError
-
-    try:
-        sm.create_endpoint_config(**request)
-    except ClientError as error:
-        existing = _describe(sm, "describe_endpoint_config", EndpointConfigName=request["EndpointConfigName"])
-        if existing is None:
-            raise
-        asked, found = _models(request), _models(existing)
-        if asked != found:
-            raise JobConflict(
-                f"endpoint configuration {request['EndpointConfigName']}: expected it to hold {asked}, "
-                f"found that it exists with {found}: delete it, or clear the task to make one under a new name"
-            ) from error
-
-
-def put(sm: Any, current: Endpoint | None, *, endpoint_name: str, config_name: str, tags: list[dict[str, str]]) -> str:
+    deployment: Mapping[str, Any] | None = None,
+) -> str:
     """Make the endpoint move to the configuration, unless it is there or on its way.
 
     Returns ``created``, ``updated``, ``deleting`` (a failed endpoint of ours has to go first: wait until it has, then
     call again), ``moving`` (already on its way) or ``serving`` (already there). An update keeps each variant's count
     and weight (``RetainAllVariantProperties``), so an autoscaled fleet keeps its size.
+
+    Args:
+        deployment: how an update moves the traffic (``sagemaker.rollout``); None for all of it at once.
 
     Raises:
         EndpointBusy: the endpoint is changing for another reason.
@@ -231,12 +186,20 @@ def put(sm: Any, current: Endpoint | None, *, endpoint_name: str, config_name: s
             f"endpoint {endpoint_name}: expected it to be InService before an update, found {current.status}: "
             "something else is changing it; wait until that has ended, then run this task again"
         )
-    sm.update_endpoint(EndpointName=endpoint_name, EndpointConfigName=config_name, RetainAllVariantProperties=True)
+    how = {"DeploymentConfig": deployment} if deployment else {}
+    sm.update_endpoint(
+        EndpointName=endpoint_name, EndpointConfigName=config_name, RetainAllVariantProperties=True, **how
+    )
     return "updated"
 
 
-def verify(endpoint: Endpoint | None, *, endpoint_name: str, config_name: str) -> None:
+def verify(
+    endpoint: Endpoint | None, *, endpoint_name: str, config_name: str, fired: Callable[[], Sequence[str]] = tuple
+) -> None:
     """Hold what the settled endpoint serves against what was asked for.
+
+    Args:
+        fired: asked after a rollback: what the alarms said that may have caused it, in sentences.
 
     Raises:
         RolledBack: it serves another configuration: SageMaker went back, and the champion still serves.
@@ -251,10 +214,13 @@ def verify(endpoint: Endpoint | None, *, endpoint_name: str, config_name: str) -
     if endpoint.status == "InService":
         if endpoint.config_name == config_name:
             return
+        alarms = "; ".join(fired())
+        found = reason.rstrip(". ") or (": it gave no reason" if not alarms else "")
+        advice = "" if alarms else ". See the endpoint's log for why the new container did not come up"
         raise RolledBack(
             f"endpoint {endpoint_name}: expected it to serve the configuration {config_name}, found that SageMaker "
-            f"went back to {endpoint.config_name}{reason or ': it gave no reason'}; the champion still serves. "
-            "See the endpoint's log for why the new container did not come up"
+            f"went back to {endpoint.config_name}{found}{': ' if alarms else ''}{alarms}; the champion still "
+            f"serves{advice}"
         )
     if endpoint.status == "UpdateRollbackFailed":
         raise EndpointError(
@@ -266,6 +232,11 @@ def verify(endpoint: Endpoint | None, *, endpoint_name: str, config_name: str) -
         f"endpoint {endpoint_name}: expected it to be InService with the configuration {config_name}, "
         f"found {endpoint.status}{reason}"
     )
+
+
+def describe_config(sm: Any, name: str) -> dict[str, Any] | None:
+    """DescribeEndpointConfig's answer; None where there is no configuration of that name."""
+    return _describe(sm, "describe_endpoint_config", EndpointConfigName=name)
 
 
 def describe_model(sm: Any, name: str) -> dict[str, Any] | None:
@@ -283,10 +254,6 @@ def tags_of(sm: Any, arn: str) -> dict[str, str]:
         token = answer.get("NextToken")
         if not token:
             return tags
-
-
-def _models(config: Mapping[str, Any]) -> dict[str, str]:
-    return {variant["VariantName"]: variant.get("ModelName", "") for variant in config["ProductionVariants"]}
 
 
 def _describe(sm: Any, operation: str, **name: str) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from automl_retraining.core.errors import EvidenceError, StorageError
-from automl_retraining.core.records import Evaluation, Manifest, ModelRef
+from automl_retraining.core.records import CheckResult, DataChecks, Evaluation, Manifest, ModelRef
 from automl_retraining.sagemaker import storage
 from automl_retraining.sagemaker.storage import join
 
@@ -30,9 +30,12 @@ def evaluate_run(
     champion: ModelRef | None,
     champion_error: str | None = None,
     champion_output: str = "champion",
+    reference: ModelRef | None = None,
+    reference_error: str | None = None,
+    reference_output: str | None = None,
     notes: tuple[str, ...] = (),
 ) -> Evaluation:
-    """Join both models' batch-transform outputs to the truth, evaluate, and write scores/ and evaluation.json.
+    """Join the models' batch-transform outputs to the truth, evaluate, and write scores/ and evaluation.json.
 
     ``scores/*.csv`` hold every test row; the rows that the champion was trained on, which the evaluation leaves out,
     are listed in ``scores/leaked.csv``, so that the folder alone is enough to judge again.
@@ -45,19 +48,25 @@ def evaluate_run(
         champion: its outputs are below ``transform/<champion_output>/``; None where there is none.
         champion_error: why the champion could not be scored, where it could not.
         champion_output: see ``champion``.
+        reference: the last model promoted by superiority, as ``sagemaker/reference.py`` finds it.
+        reference_error: why it is not known or could not be scored, where that is so.
+        reference_output: its outputs are below ``transform/<reference_output>/``; None where it is the champion itself
+            or was not scored.
         notes: sentences for the evaluation's warnings.
 
     Raises:
-        EvidenceError: the challenger's outputs do not join to the truth. Where the champion's do not, that is the
-            evaluation's ``champion_error`` instead: a champion that no longer answers must not stop a run.
+        EvidenceError: the challenger's outputs do not join to the truth. Where the champion's or the reference's do
+            not, that is the evaluation's ``champion_error`` or ``reference_error`` instead: an old model that no longer
+            answers must not stop a run.
     """
     from automl_retraining.core import evaluation, predictions
 
     manifest = storage.read_record(s3, join(folder, "manifest.json"), Manifest)
     truth = predictions.read_truth(storage.read_bytes(s3, manifest.truth_uri))
     challenger_scores = _scores(s3, manifest, truth, join(folder, "transform", "challenger"))
-    champion_scores = None
+    champion_scores = reference_scores = None
     leaked: list[int] = []
+    unknown = None
     if champion is not None and champion_error is None:
         try:
             champion_scores = _scores(s3, manifest, truth, join(folder, "transform", champion_output))
@@ -65,7 +74,13 @@ def evaluate_run(
             champion_error = str(error)
     if champion is not None:
         leaked, unknown = leaked_rows(s3, truth, manifest, champion)
-        notes += unknown
+    if reference is not None and reference_output is not None and reference_error is None:
+        try:
+            reference_scores = _scores(s3, manifest, truth, join(folder, "transform", reference_output))
+        except EvidenceError as error:
+            reference_error = str(error)
+        further, unknown_too = leaked_rows(s3, truth, manifest, reference, "reference")
+        leaked, unknown = sorted({*leaked, *further}), unknown or unknown_too
     result = evaluation.evaluate(
         manifest=manifest,
         policy=policy,
@@ -75,15 +90,19 @@ def evaluate_run(
         champion_scores=champion_scores,
         champion_error=champion_error,
         leaked=leaked,
+        leakage_unknown=unknown,
+        reference=reference,
+        reference_scores=reference_scores,
+        reference_error=reference_error,
+        checks=_checks(s3, folder),
+        notes=notes,
     )
-    result = result.model_copy(update={"warnings": (*result.warnings, *notes)})
-    storage.write_bytes(
-        s3, join(folder, "scores", "challenger.csv"), predictions.scores_to_csv(challenger_scores), "text/csv"
-    )
-    if champion_scores is not None:
-        storage.write_bytes(
-            s3, join(folder, "scores", "champion.csv"), predictions.scores_to_csv(champion_scores), "text/csv"
-        )
+    tables = {"challenger": challenger_scores, "champion": champion_scores, "reference": reference_scores}
+    for role, scores in tables.items():
+        if scores is not None:
+            storage.write_bytes(
+                s3, join(folder, "scores", f"{role}.csv"), predictions.scores_to_csv(scores), "text/csv"
+            )
     storage.write_text(
         s3, join(folder, "scores", "leaked.csv"), "".join(f"{row}\n" for row in ["row_id", *leaked]), "text/csv"
     )
@@ -92,30 +111,39 @@ def evaluate_run(
 
 
 def leaked_rows(
-    s3: Any, truth: pd.DataFrame, manifest: Manifest, champion: ModelRef
-) -> tuple[list[int], tuple[str, ...]]:
-    """The ids of the test rows whose key the champion was trained or validated on, and what could not be told.
+    s3: Any, truth: pd.DataFrame, manifest: Manifest, model: ModelRef, role: str = "champion"
+) -> tuple[list[int], str | None]:
+    """The ids of the test rows whose key that model was trained or validated on, or why that cannot be told.
 
     Keys are compared by their hashes, so both runs must have hashed the same columns with the same salt.
     """
     import numpy as np
 
-    unknown = f"cannot tell whether champion {champion.model_name} was trained on some of these test rows: "
-    if not champion.run_folder:
-        return [], (unknown + "its model carries no tag of a run folder",)
-    uri = join(champion.run_folder, "manifest.json")
+    unknown = f"it cannot be told whether {role} {model.model_name} was trained on some of these test rows: "
+    if not model.run_folder:
+        return [], unknown + "its model carries no tag of a run folder"
+    uri = join(model.run_folder, "manifest.json")
     try:
         then = storage.read_record(s3, uri, Manifest).split
         keys = np.frombuffer(storage.read_bytes(s3, then.keys_uri), dtype=">u8")
     except StorageError as error:
-        return [], (unknown + str(error),)
+        if error.retryable:
+            raise
+        return [], unknown + str(error)
     now = manifest.split
     if (then.by, then.columns) != (now.by, now.columns):
-        return [], (unknown + f"its split hashed {then.by} {then.columns}, this one {now.by} {now.columns}",)
+        before, after = (f"{split.by} ({', '.join(split.columns)})" for split in (then, now))
+        return [], unknown + f"its rows were split by {before}, these by {after}"
     if then.salt != now.salt:
-        return [], (unknown + "it is another pipeline's, or the salt in state/split.json was made anew since",)
+        return [], unknown + "it is another pipeline's, or the salt in state/split.json was made anew since"
     hashes = np.frombuffer(bytes.fromhex("".join(truth["key_hash"])), dtype=">u8")
-    return [int(row) for row in truth.index[np.isin(hashes, keys)]], ()
+    return [int(row) for row in truth.index[np.isin(hashes, keys)]], None
+
+
+def _checks(s3: Any, folder: str) -> tuple[CheckResult, ...]:
+    """What the data checks of this run found; nothing where they were not made."""
+    uri = join(folder, "checks.json")
+    return storage.read_record(s3, uri, DataChecks).results if storage.exists(s3, uri) else ()
 
 
 def _scores(s3: Any, manifest: Manifest, truth: pd.DataFrame, transform_uri: str) -> pd.DataFrame:

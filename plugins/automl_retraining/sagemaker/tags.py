@@ -15,6 +15,8 @@ RUN_ID = "art:run-id"
 RUN_FOLDER = "art:run-folder"
 DEPLOYMENT = "art:deployment"
 DIGEST = "art:digest"
+PREVIOUS_CONFIG = "art:previous-config"
+"""Of an endpoint configuration: the one that served before it, which a rollback puts back."""
 
 _MOST_TAGS = 50
 _LONGEST_VALUE = 256

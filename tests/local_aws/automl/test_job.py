@@ -53,7 +53,7 @@ class Search:
             "automl", "r", "Job", "InProgress", {"version": 2, "v2": request, "secondary": "Starting"}
         )
         nothing = cast("Any", None)
-        self.job = AutoMLJob(Services(folder, store, cast("S3Files", self.s3), nothing, nothing), record)
+        self.job = AutoMLJob(Services(folder, store, cast("S3Files", self.s3), nothing, nothing, nothing), record)
         self.output = self.job.root / "output"
         (self.output / "artifacts").mkdir(parents=True)
 

@@ -13,6 +13,7 @@ from include.local_aws.jobs.forkserver import ForkServer, Process
 from include.local_aws.jobs.logs import Logs, Stream
 from include.local_aws.jobs.runner import Job, JobFailed, Runner, check_exit
 from include.local_aws.jobs.slots import Slots
+from include.local_aws.monitoring import Monitoring
 from include.local_aws.s3.client import S3Files
 from include.local_aws.sagemaker.call import Services
 from include.local_aws.store import Store
@@ -106,7 +107,8 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     forks.begin()
     store = Store(folder / "state.sqlite")
     nowhere = "http://127.0.0.1:9"
-    yield Services(folder, store, S3Files(nowhere, signed=False), Logs(folder / "logs", nowhere), forks)
+    monitoring = Monitoring(folder, store, nowhere)
+    yield Services(folder, store, S3Files(nowhere, signed=False), Logs(folder / "logs", nowhere), forks, monitoring)
     forks.stop()
     store.close()
 

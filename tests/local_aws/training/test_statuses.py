@@ -8,6 +8,7 @@ import pytest
 from include.local_aws.jobs.forkserver import ForkServer
 from include.local_aws.jobs.logs import Logs
 from include.local_aws.jobs.runner import CUT_OFF
+from include.local_aws.monitoring import Monitoring
 from include.local_aws.s3.client import S3Files
 from include.local_aws.sagemaker.call import Services
 from include.local_aws.store import Record, Store
@@ -23,7 +24,8 @@ REGION = "us-east-1"
 def services(tmp_path: Path) -> Services:
     store = Store(tmp_path / "state.sqlite")
     nowhere = "http://127.0.0.1:9"
-    return Services(tmp_path, store, S3Files(nowhere, signed=False), Logs(tmp_path, nowhere), ForkServer(tmp_path))
+    files, logs = S3Files(nowhere, signed=False), Logs(tmp_path, nowhere)
+    return Services(tmp_path, store, files, logs, ForkServer(tmp_path), Monitoring(tmp_path, store, nowhere))
 
 
 def inserted(services: Services, name: str, status: str = "InProgress") -> Record:
