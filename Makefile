@@ -59,11 +59,14 @@ check: setup  ## lint, format and types
 
 .PHONY: test
 test: setup clients  ## every test, acceptance tests included
-	$(BIN)/python -m pytest
+	@status=0; \
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not acceptance" || status=$$?; \
+	$(BIN)/python -m pytest -m acceptance || status=$$?; \
+	exit $$status
 
 .PHONY: test-unit
 test-unit: setup  ## the quick tests: no server, no Airflow database
-	$(BIN)/python -m pytest -m "not acceptance and not local_aws"
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not acceptance and not local_aws"
 
 .PHONY: bench-split
 bench-split: setup  ## seconds and memory of the split beside pandas
