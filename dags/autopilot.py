@@ -1,11 +1,11 @@
 """One DAG `autopilot_<pipeline>` for each pipeline that names the trainer `autopilot`.
 
 ```
-split ────┬─ search ─ create_model ─ score_challenger ─┐
-champion ─┼─ search_training                           ├─ evaluate ─ gate ─┬─ update_endpoint ─ smoke_test ─┬─ record
-          └─ score_champion ───────────────────────────┘                   └─ keep_champion ────────────────┘
+split ────┐              ┌─ search ─ create_model ─ score_challenger ─┐
+champion ─┴─ check_data ─┼─ search_training                           ├─ evaluate ─ gate ─┬─ update_endpoint ─ smoke_test ─┬─ record
+                         └─ score_champion ───────────────────────────┘                   └─ keep_champion ────────────────┘
 ```
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from airflow.sdk import DAG
 
 from automl_retraining.core.config import Pipeline, load_pipelines
 from automl_retraining.operators.autopilot import AutopilotOperator
+from automl_retraining.operators.check_data import CheckDataOperator
 from automl_retraining.operators.ending import champion_scored, ending
 from automl_retraining.operators.form import params
 from automl_retraining.operators.split import SplitOperator
@@ -53,10 +54,10 @@ def autopilot(pipeline: Pipeline) -> DAG:
         champion, score_champion = champion_scored(pipeline)
         record = ending(pipeline, search=search.output, score_champion=score_champion)
 
-        # An endpoint that may not be written stops the run here, before a search is paid for.
-        [split, champion] >> search
-        split >> [search_training, score_champion]
-        champion >> search_training
+        # An endpoint that may not be written, or data that the policy stops at, end the run here, before a search is
+        # paid for.
+        check_data = CheckDataOperator(task_id="check_data", pipeline=pipeline)
+        [split, champion] >> check_data >> [search, search_training, score_champion]
         search_training >> record
     return dag
 

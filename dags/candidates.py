@@ -1,9 +1,9 @@
 """One DAG `candidates_<pipeline>` for each pipeline that names the trainer `candidates`.
 
 ```
-split ────┬─ definitions ─ pick ─ [fit_transformer ─ transformer_model ─ transform_rows] ─ search ─ create_model ─ score_challenger ─┐
-champion ─┤                        for each chosen candidate                                                                         ├─ evaluate ─ gate ─┬─ update_endpoint ─ smoke_test ─┬─ record
-          └─ score_champion ─────────────────────────────────────────────────────────────────────────────────────────────────────────┘                   └─ keep_champion ────────────────┘
+split ────┐              ┌─ definitions ─ pick ─ [fit_transformer ─ transformer_model ─ transform_rows] ─ search ─ create_model ─ score_challenger ─┐
+champion ─┴─ check_data ─┤                        for each chosen candidate                                                                         ├─ evaluate ─ gate ─┬─ update_endpoint ─ smoke_test ─┬─ record
+                         └─ score_champion ─────────────────────────────────────────────────────────────────────────────────────────────────────────┘                   └─ keep_champion ────────────────┘
 ```
 """  # noqa: E501
 
@@ -20,6 +20,7 @@ from automl_retraining.operators.candidate_features import (
     TransformerModelOperator,
 )
 from automl_retraining.operators.candidate_tuning import CandidateTuningOperator
+from automl_retraining.operators.check_data import CheckDataOperator
 from automl_retraining.operators.definitions import DefinitionsOperator
 from automl_retraining.operators.ending import champion_scored, ending
 from automl_retraining.operators.form import candidates_params
@@ -72,9 +73,10 @@ def candidates(pipeline: Pipeline) -> DAG:
         champion, score_champion = champion_scored(pipeline)
         ending(pipeline, search=search.output, score_champion=score_champion)
 
-        # An endpoint that may not be written stops the run here, before anything is paid for.
-        [split, champion] >> definitions
-        split >> score_champion
+        # An endpoint that may not be written, or data that the policy stops at, end the run here, before anything is
+        # paid for.
+        check_data = CheckDataOperator(task_id="check_data", pipeline=pipeline)
+        [split, champion] >> check_data >> [definitions, score_champion]
     return dag
 
 

@@ -1,9 +1,9 @@
 """One DAG `tuned_<pipeline>` for each pipeline that names the trainer `tuned`.
 
 ```
-split ────┬─ preprocess ─ search ─ create_model ─ score_challenger ─┐
-champion ─┤                                                         ├─ evaluate ─ gate ─┬─ update_endpoint ─ smoke_test ─┬─ record
-          └─ score_champion ────────────────────────────────────────┘                   └─ keep_champion ────────────────┘
+split ────┐              ┌─ preprocess ─ search ─ create_model ─ score_challenger ─┐
+champion ─┴─ check_data ─┤                                                         ├─ evaluate ─ gate ─┬─ update_endpoint ─ smoke_test ─┬─ record
+                         └─ score_champion ────────────────────────────────────────┘                   └─ keep_champion ────────────────┘
 ```
 """  # noqa: E501
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 from airflow.sdk import DAG
 
 from automl_retraining.core.config import Pipeline, load_pipelines
+from automl_retraining.operators.check_data import CheckDataOperator
 from automl_retraining.operators.ending import champion_scored, ending
 from automl_retraining.operators.form import tuning_params
 from automl_retraining.operators.processing import PreprocessOperator
@@ -59,9 +60,10 @@ def tuned(pipeline: Pipeline) -> DAG:
         champion, score_champion = champion_scored(pipeline)
         ending(pipeline, search=search.output, score_champion=score_champion)
 
-        # An endpoint that may not be written stops the run here, before anything is paid for.
-        [split, champion] >> preprocess
-        split >> score_champion
+        # An endpoint that may not be written, or data that the policy stops at, end the run here, before anything is
+        # paid for.
+        check_data = CheckDataOperator(task_id="check_data", pipeline=pipeline)
+        [split, champion] >> check_data >> [preprocess, score_champion]
     return dag
 
 

@@ -54,10 +54,10 @@ class AirflowApi:
     def send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
         """POST or PATCH a JSON body; the error carries what Airflow said.
 
-        A PATCH that met a locked database is sent again: Airflow on SQLite answers 500 then, and it changes nothing.
+        What met a locked database is sent again: Airflow on SQLite answers 500 then, and it changes nothing.
         """
         answer = self._client.request(method, path, json=dict(body))
-        for pause in (0.5, 1.0, 2.0, 4.0) if method == "PATCH" else ():
+        for pause in (0.5, 1.0, 2.0, 4.0):
             if answer.status_code < 500 or "Database error" not in answer.text:
                 break
             time.sleep(pause)

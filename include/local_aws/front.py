@@ -33,7 +33,7 @@ from include.local_aws.pages import refusal
 from include.local_aws.s3.proxy import S3Proxy
 from include.local_aws.sagemaker.service import SageMaker
 from include.local_aws.wire.errors import ValidationException, not_implemented
-from include.local_aws.wire.rest import read as read_rest
+from include.local_aws.wire.rest import check as check_rest
 
 JSON = "application/x-amz-json-1.1"
 MAX_BODY = 4 * 1024 * 1024
@@ -117,7 +117,7 @@ class Front:
         if found == ("sagemaker-runtime", "InvokeEndpoint"):
             headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
             try:
-                read_rest("InvokeEndpoint", scope["raw_path"].decode("latin-1"), headers)
+                check_rest("InvokeEndpoint", scope["raw_path"].decode("latin-1"), headers)
             except ValidationException as error:
                 await _refuse(send, "runtime", 400, "ValidationError", error.message)
                 return

@@ -14,12 +14,14 @@ from include.local_aws.data import DataDirectory, DataDirectoryError
 from include.local_aws.faults.control import Control
 from include.local_aws.faults.past import LaggingStore
 from include.local_aws.front import Front
+from include.local_aws.hosting.capture import Capture
 from include.local_aws.hosting.endpoints import Endpoints
 from include.local_aws.hosting.runtime import Runtime
 from include.local_aws.jobs.forkserver import ForkServer
 from include.local_aws.jobs.logs import Logs
 from include.local_aws.jobs.runner import Runner
 from include.local_aws.monitoring import Monitoring
+from include.local_aws.monitoring.cloudwatch import CloudWatch
 from include.local_aws.notebooks import operations as notebooks
 from include.local_aws.pipelines import operations as pipelines
 from include.local_aws.processing import operations as processing
@@ -43,6 +45,16 @@ def _opened(path: Path) -> LaggingStore:
         raise DataDirectoryError(
             f"Expected SageMaker's state in {path}, found a file that can't be read as SQLite: {error}. "
             "Put back a copy of it, or use another directory with --data."
+        ) from error
+
+
+def _monitored(path: Path, store: LaggingStore, url: str) -> Monitoring:
+    try:
+        return Monitoring(path, store, url)
+    except sqlite3.DatabaseError as error:
+        raise DataDirectoryError(
+            f"Expected CloudWatch's metrics in {path / 'metrics.sqlite'}, found a file that can't be read as SQLite: "
+            f"{error}. Remove it (only the metrics are lost), or use another directory with --data."
         ) from error
 
 
@@ -79,14 +91,15 @@ class House:
             tuning.recover(self._store)
             pipelines.recover(self._store)
             notebooks.recover(self._store)
-            self._monitoring = Monitoring(path, self._store, url)
-            others = rest.app()
+            self._monitoring = _monitored(path, self._store, url)
+            others = CloudWatch(self._monitoring, rest.app())
             s3_address = s3_url or (self._s3_server.wait() if self._s3_server else "")
             self._logs = Logs(path / "logs", url)
             up = self._s3_server.up if self._s3_server else None
             files = S3Files(s3_address, signed=s3_url is not None, up=up)
             services = Services(path, self._store, files, self._logs, self._forks, self._monitoring)
             self._services = services
+            self._capture = Capture(path / "capture", files, self._logs)
             self._runner = Runner(services)
             self._endpoints = Endpoints(services)
             self._control = Control(self._store, control)
@@ -94,7 +107,7 @@ class House:
                 sagemaker=SageMaker(
                     services, self._runner, self._endpoints, limits=lambda: self._control.settings.limits
                 ),
-                runtime=Runtime(self._store, self._endpoints),
+                runtime=Runtime(self._store, self._endpoints.board, self._monitoring, self._capture),
                 s3=S3Proxy(s3_address, up=up),
                 rest=others,
                 health=self.health,
@@ -110,6 +123,7 @@ class House:
         """The port is open: ship the logs that were kept, bring the endpoints and notebook instances back."""
         self._logs.begin()
         self._monitoring.begin()
+        self._capture.begin()
         self._endpoints.begin()
         notebooks.begin(self._services)
 
@@ -137,6 +151,7 @@ class House:
         """End everything; jobs that ran say at the next start that they were cut off."""
         self._runner.close()
         self._endpoints.close()
+        self._capture.close()
         self._logs.stop()
         self._monitoring.close()
         self._end_children()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -55,6 +56,21 @@ class World:
             time.sleep(0.5)
         return found
 
+    def asked(self, dag_id: str, run_id: str, task_id: str) -> str:
+        """Wait until a person is asked, and return the API's path of the question."""
+        self.until(
+            lambda: self.api.tasks(dag_id, run_id)[task_id]["state"] == "awaiting_input",
+            f"{dag_id} {run_id} asks a person",
+            200,
+        )
+        # Airflow takes an answer within the same second for a task that died, and tries again; no person is that quick.
+        told = rf"Finished: .*task_id={task_id}, run_id={re.escape(run_id)},.*state=awaiting_input"
+        self.until(
+            lambda: re.search(told, self.stack.log("scheduler").read_text()),
+            f"the scheduler knows that {task_id} of {run_id} waits",
+        )
+        return f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+
     def explain(self, dag_id: str, run_id: str) -> str:
         """States of all tasks and the logs of the failed ones, for an assertion's message."""
         tasks = self.api.tasks(dag_id, run_id)
@@ -106,7 +122,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
     }
-    # Beside the stack's own two: three who may trigger and answer, so that it is the pipeline that names who may approve.
+    # Beside the stack's own two: three who may trigger and answer, so that the pipeline alone says who may approve.
     users = {"admin": "admin", "viewer": "viewer", "ada": "user", "grace": "user", "mallory": "user"}
     stack = Stack(state, environment=environment, users=users)
     with stack, AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"]) as api:

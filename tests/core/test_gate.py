@@ -6,8 +6,19 @@ import pytest
 
 from automl_retraining.core.errors import EvidenceError
 from automl_retraining.core.gate import decide
+from automl_retraining.core.gate_policy import GatePolicy
 from automl_retraining.core.metric_table import METRICS
-from automl_retraining.core.records import Decision, Evaluation, Interval, MetricResult, Rule, SliceResult
+from automl_retraining.core.records import (
+    CheckResult,
+    Decision,
+    Evaluation,
+    Interval,
+    Measure,
+    MetricResult,
+    ModelRef,
+    Rule,
+    SliceResult,
+)
 from tests.support.evidence import CHALLENGER, CHAMPION, policy
 
 Ends = tuple[float, float, float]
@@ -26,7 +37,7 @@ def _interval(ends: Ends | None) -> Interval | None:
 
 def _metric(name: str = "roc_auc", **values: Any) -> MetricResult:
     fields = {**(AUC if name == "roc_auc" else {}), **values}
-    for key in ("challenger", "champion", "difference", "against_baseline"):
+    for key in ("challenger", "champion", "difference", "against_baseline", "reference", "against_reference"):
         fields[key] = _interval(fields.get(key))
     return MetricResult(name=name, greater_is_better=METRICS[name].greater_is_better, **fields)
 
@@ -114,14 +125,186 @@ def test_a_margin_must_be_cleared_by_the_lower_end() -> None:
 
 
 def test_non_inferiority_allows_a_little_worse_and_no_more() -> None:
-    little = _metric(difference=(-0.002, -0.008, 0.004))
-    promoted = decide(_evaluation(little), policy("roc_auc", mode="non_inferiority", margin=0.01))
+    little = _evaluation(_metric(difference=(-0.002, -0.008, 0.004)), reference=CHAMPION)
+    promoted = decide(little, _not_inferior(0.01))
     assert promoted.verdict == "promote"
-    assert "within the margin of 0.010" in _rule(promoted, "non_inferiority").sentence
-    assert decide(_evaluation(little), policy("roc_auc", mode="non_inferiority", margin=0.005)).verdict == "keep"
+    assert promoted.sentence.endswith("within the margin of 0.010, with 95 % confidence; promoted.")
+    assert _rule(promoted, "reference").sentence == (
+        "The champion art-model-old is the reference itself: no promotion as not inferior lies between."
+    )
+    assert promoted.reference == CHAMPION
+    assert decide(little, _not_inferior(0.005)).verdict == "keep"
     much = _metric(difference=(-0.03, -0.04, -0.02))
-    kept = decide(_evaluation(much), policy("roc_auc", mode="non_inferiority", margin=0.01))
+    kept = decide(_evaluation(much, reference=CHAMPION), _not_inferior(0.01))
     assert "worse by more than the margin of 0.010" in kept.sentence
+
+
+REFERENCE = ModelRef(model_name="art-model-older", run_folder="s3://b/older")
+
+
+def _not_inferior(margin: float) -> GatePolicy:
+    return policy("roc_auc", mode="non_inferiority", margin=margin)
+
+
+def test_a_little_worse_than_the_champion_but_too_much_than_the_reference_is_kept() -> None:
+    """A series of "not much worse" ends within one margin of the last model that was shown to be better."""
+    metric = _metric(
+        difference=(-0.002, -0.008, 0.004), reference=(0.935, 0.92, 0.95), against_reference=(-0.014, -0.022, -0.006)
+    )
+    kept = decide(_evaluation(metric, reference=REFERENCE), _not_inferior(0.01))
+    assert kept.verdict == "keep"
+    assert _rule(kept, "non_inferiority").result == "pass"
+    assert kept.sentence == (
+        "The challenger's roc_auc is 0.921 (0.905–0.936), 0.014 worse than the reference's 0.935 "
+        "(interval of the improvement −0.022 to −0.006): not shown to be within the margin of 0.010; "
+        "the champion stays."
+    )
+    held = decide(_evaluation(metric, reference=REFERENCE), _not_inferior(0.03))
+    assert (held.verdict, held.reference) == ("promote", REFERENCE)
+    # Superiority asks nothing of the reference.
+    better = metric.model_copy(update={"difference": Interval(value=0.012, low=0.003, high=0.021)})
+    assert decide(_evaluation(better, reference=REFERENCE), policy("roc_auc")).verdict == "promote"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (
+            {"reference": REFERENCE, "reference_error": "its job failed."},
+            "Nothing compares the challenger with the reference art-model-older: its job failed.",
+        ),
+        (
+            {"reference_error": "its run was cleared"},
+            "with the reference, the last model promoted by superiority: its run was cleared.",
+        ),
+        ({"reference": REFERENCE}, "art-model-older: it has no scores on these test rows."),
+    ],
+    ids=["not scored", "not known", "no scores"],
+)
+def test_a_reference_that_is_missing_is_doubt_with_its_own_sentence(values: dict[str, Any], words: str) -> None:
+    little = _metric(difference=(-0.002, -0.008, 0.004))
+    decision = decide(_evaluation(little, **values), _not_inferior(0.01))
+    assert decision.verdict == "doubt"
+    assert decision.sentence.startswith("The champion stays, in doubt: Nothing compares")
+    assert words in decision.sentence
+
+
+def test_a_first_model_has_no_reference_and_is_held_against_the_baseline() -> None:
+    decision = decide(_first(), _not_inferior(0.01))
+    assert decision.verdict == "promote"
+    assert {rule.name for rule in decision.rules} == {"leakage", "baseline"}
+
+
+def test_few_disagreements_with_the_reference_are_counted_apart_from_those_with_the_champion() -> None:
+    metric = _metric(
+        "accuracy", challenger=(0.95, 0.93, 0.96), champion=(0.95, 0.93, 0.96), difference=(0.0, -0.004, 0.004),
+        method="bootstrap standard error", reference=(0.951, 0.93, 0.96), against_reference=(-0.001, -0.009, 0.007),
+        reference_method="bootstrap standard error",
+    )  # fmt: skip
+    asked = policy("accuracy", mode="non_inferiority", margin=0.01)
+    unsure = decide(_evaluation(metric, reference=REFERENCE, reference_discordant=9), asked)
+    assert (_rule(unsure, "non_inferiority").result, _rule(unsure, "reference").result) == ("pass", "doubt")
+    assert "9 rows that only one of the models has right" in unsure.sentence
+    assert decide(_evaluation(metric, reference=REFERENCE, reference_discordant=60), asked).verdict == "promote"
+
+
+def _recall(**values: Any) -> MetricResult:
+    given = {"challenger": (0.80, 0.75, 0.85), "champion": (0.81, 0.76, 0.86), "difference": (-0.01, -0.03, 0.01)}
+    return _metric("recall", **{**given, **values})
+
+
+def test_a_guardrail_asks_that_another_metric_is_shown_not_worse_by_more_than_its_margin() -> None:
+    evaluation = _evaluation(_metric(), _recall())
+    held = decide(evaluation, policy("roc_auc", guardrails={"recall": 0.05}))
+    assert held.verdict == "promote"
+    assert _rule(held, "guardrail:recall").sentence.endswith("within the margin of 0.050, with 95 % confidence.")
+    kept = decide(evaluation, policy("roc_auc", guardrails={"recall": 0.02}))
+    assert kept.verdict == "keep"
+    assert kept.sentence.startswith("The champion stays: The challenger's recall is 0.800 (0.750–0.850), 0.010 worse")
+    assert kept.sentence.endswith("not shown to be within the margin of 0.020.")
+    same = _evaluation(_metric(), _recall(difference=(0.0, 0.0, 0.0)))
+    assert decide(same, policy("roc_auc", guardrails={"recall": 0.001})).verdict == "promote"
+
+
+def test_a_guardrail_without_a_champion_asks_nothing_and_one_without_a_value_is_doubt() -> None:
+    assert decide(_first(), policy("roc_auc", guardrails={"recall": 0.02})).verdict == "promote"
+    nothing = _recall(challenger=None, champion=None, difference=None, undefined="the test rows hold no 'yes'")
+    decision = decide(_evaluation(_metric(), nothing), policy("roc_auc", guardrails={"recall": 0.02}))
+    assert decision.verdict == "doubt"
+    assert "recall has no value on these 1,000 test rows: the test rows hold no 'yes'" in decision.sentence
+
+
+def test_a_guardrail_on_too_few_rows_names_the_smallest_margin_that_they_could_show() -> None:
+    decision = decide(
+        _evaluation(_metric(), _recall(), rows=190, units=190), policy("roc_auc", guardrails={"recall": 0.02})
+    )
+    assert decision.verdict == "doubt"
+    assert "only a margin of about 0.020 or more could be shown" in decision.sentence
+
+
+@pytest.mark.parametrize(
+    ("ends", "rows", "result", "words"),
+    [
+        ((0.02, 0.0, 0.04), 1000, "pass", "is 0.020 (0.000–0.040): below the limit 0.050, with 95 % confidence."),
+        ((0.06, 0.03, 0.09), 1000, "pass", "not shown to be above the limit 0.050."),
+        ((0.09, 0.06, 0.12), 1000, "fail", "above the limit 0.050, with 95 % confidence."),
+        ((0.06, 0.03, 0.09), 190, "doubt", "with these rows only an excess of about 0.030 or more could be shown."),
+        ((0.09, 0.06, 0.12), 190, "fail", "above the limit 0.050, with 95 % confidence."),
+        ((0.01, 0.00, 0.02), 15, "doubt", "no interval is trusted on 15 test rows"),
+        (None, 1000, "doubt", "has no value: the model answers no probabilities."),
+    ],
+)
+@pytest.mark.parametrize("name", ["calibration", "prediction_drift"])
+def test_calibration_and_drift_fail_only_with_evidence(
+    name: str, ends: Ends | None, rows: int, result: str, words: str
+) -> None:
+    measure = Measure(interval=_interval(ends), undefined=None if ends else "the model answers no probabilities")
+    limit = {"calibration": "max_calibration_error", "prediction_drift": "max_prediction_drift"}[name]
+    evaluation = _evaluation(rows=rows, units=rows, **{name: measure})
+    found = _rule(decide(evaluation, policy("roc_auc", **{limit: 0.05})), name)
+    assert found.result == result
+    assert words in found.sentence
+    assert all(rule.name != name for rule in decide(evaluation, policy("roc_auc")).rules)
+
+
+def test_a_first_model_has_no_champion_to_drift_from_and_a_champion_without_scores_is_doubt() -> None:
+    asked = policy("roc_auc", max_prediction_drift=0.2)
+    assert decide(_first(), asked).verdict == "promote"
+    missing = decide(_evaluation(_metric(champion=None, difference=None), champion_error="gone"), asked)
+    assert "has no value: the champion has no scores on these test rows" in _rule(missing, "prediction_drift").sentence
+
+
+@pytest.mark.parametrize(
+    ("action", "result", "verdict"),
+    [("warn", "info", "promote"), ("doubt", "doubt", "doubt"), ("stop", "fail", "keep")],
+)
+def test_what_a_check_of_the_data_found_is_a_rule_and_the_policy_says_what_follows(
+    action: str, result: str, verdict: str
+) -> None:
+    found = CheckResult(name="identifier", found=True, sentence="Column id names the row.")
+    clean = CheckResult(name="train_test", found=False, sentence="Nothing tells train from test.")
+    evaluation = _evaluation(checks=(found, clean))
+    decision = decide(evaluation, policy("roc_auc", checks={"identifier": action, "train_test": action}))
+    assert (decision.verdict, _rule(decision, "check:identifier").result) == (verdict, result)
+    assert _rule(decision, "check:train_test").result == "pass"
+    assert "Column id names the row." in decision.reasons
+    silent = decide(evaluation, policy("roc_auc", checks={"identifier": "off"}))
+    assert all(rule.name != "check:identifier" for rule in silent.rules)
+
+
+def test_leakage_that_cannot_be_told_is_doubt_unless_the_champion_was_adopted() -> None:
+    """Rows that the champion has seen flatter it; of an adopted model nobody can ever know, of ours one should."""
+    ours = CHAMPION.model_copy(update={"run_folder": "s3://b/gone"})
+    unknown = "it cannot be told whether champion art-model-old was trained on some of these test rows: gone"
+    decision = decide(_evaluation(champion=ours, leakage_unknown=unknown), policy("roc_auc"))
+    assert decision.verdict == "doubt"
+    assert decision.sentence == (
+        "The champion stays, in doubt: It cannot be told whether champion art-model-old was trained on some of these "
+        "test rows: gone; if it was, it looks better than it is: a person has to judge (gate.approval)."
+    )
+    adopted = decide(_evaluation(leakage_unknown=unknown), policy("roc_auc"))
+    assert adopted.verdict == "promote"
+    assert _rule(adopted, "leakage").result == "info"
 
 
 def test_the_first_model_needs_its_floors_and_a_baseline_that_it_beats() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from automl_retraining.core.gate_policy import GatePolicy
 from automl_retraining.core.outcome import champion_state, judge
-from automl_retraining.core.records import Decision
+from automl_retraining.core.records import Answer, Approval, Decision
 
 ORDER = (
     "split", "search", "search_training", "champion", "score_champion", "create_model", "score_challenger",
@@ -47,6 +49,74 @@ def test_kept_when_another_champion_serves_by_now_that_the_challenger_does_not_b
     """update_endpoint compared again, and wrote nothing."""
     after = states(smoke_test="skipped")
     assert judge(order=ORDER, states=after, failures={}, decision=KEEP).word == "kept"
+
+
+DOUBT = DECISION.model_copy(
+    update={
+        "verdict": "doubt", "sentence": "Too few rows; the champion stays.",
+        "policy": GatePolicy.model_validate({"metric": "roc_auc", "approval": "on_doubt"}),
+    }
+)  # fmt: skip
+ASKED = {"approve": "success"}
+
+
+def answer(word: Answer, **changes: str) -> Approval:
+    """Ada's, about the decision's two models."""
+    return Approval(
+        answer=word, who=None if word == "timed_out" else "ada", answered=datetime(2026, 1, 1, tzinfo=UTC),
+        challenger="m2", champion="m1", answer_within=600,
+    ).model_copy(update=changes)  # fmt: skip
+
+
+def test_promoted_when_a_person_approved_what_was_in_doubt() -> None:
+    """The sentence names them."""
+    ending = judge(order=ORDER, states=states(**ASKED), failures={}, decision=DOUBT, approval=answer("approved"))
+    assert ending.word == "promoted"
+    assert ending.sentence == "Approved by ada in spite of the gate's doubt. Too few rows; the champion stays."
+
+
+@pytest.mark.parametrize(
+    ("word", "said"), [("refused", "Refused by ada"), ("timed_out", "Nobody answered within 10 min")]
+)
+def test_kept_when_a_person_refused_or_nobody_answered(word: Answer, said: str) -> None:
+    """Also where the gate said promote and the policy asks always."""
+    always = DECISION.model_copy(
+        update={"policy": GatePolicy.model_validate({"metric": "roc_auc", "approval": "always"})}
+    )
+    for decision in (DOUBT, always):
+        ending = judge(order=ORDER, states=kept(**ASKED), failures={}, decision=decision, approval=answer(word))
+        assert ending.word == "kept"
+        assert ending.sentence.startswith(said)
+
+
+def test_kept_when_the_approval_was_about_a_champion_that_does_not_serve_any_more() -> None:
+    """update_endpoint compared again, was in doubt again, and nobody was asked about that."""
+    after = states(smoke_test="skipped", **ASKED)
+    older = answer("approved", champion="m0")
+    ending = judge(order=ORDER, states=after, failures={}, decision=DOUBT, approval=older)
+    assert ending.word == "kept"
+    assert "ada approved m2 as compared with champion m0, but champion m1 serves by now" in ending.sentence
+
+
+def test_promoted_when_the_evidence_against_the_new_champion_needs_no_approval() -> None:
+    """Then the evidence is the sentence, not an approval of something else."""
+    decision = DECISION.model_copy(update={"policy": DOUBT.policy})
+    older = answer("approved", champion="m0")
+    ending = judge(order=ORDER, states=states(**ASKED), failures={}, decision=decision, approval=older)
+    assert (ending.word, ending.sentence) == ("promoted", "It is better: promoted.")
+
+
+def test_never_promoted_on_a_doubt_that_nobody_approved() -> None:
+    """Somebody marked approve as success: both branches ran, and update_endpoint left the endpoint alone."""
+    after = states(smoke_test="skipped", keep_champion="success", **ASKED)
+    assert judge(order=ORDER, states=after, failures={}, decision=DOUBT).word == "kept"
+
+
+def test_kept_when_the_model_does_not_meet_a_limit() -> None:
+    """Though the gate promoted it; the task's sentence is the run's."""
+    after = states(smoke_test="skipped")
+    ending = judge(order=ORDER, states=after, failures={}, decision=DECISION, kept="The model has 120 MB, not 100.")
+    assert (ending.word, ending.sentence) == ("kept", "The model has 120 MB, not 100.")
 
 
 def test_a_champion_that_cannot_be_scored_leaves_the_verdict_and_is_named() -> None:

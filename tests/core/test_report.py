@@ -10,18 +10,23 @@ import numpy as np
 import pytest
 
 from automl_retraining.core.evaluation import evaluate
+from automl_retraining.core.frequency import runs_a_year
 from automl_retraining.core.gate import decide
 from automl_retraining.core.metrics import Answers, Task
 from automl_retraining.core.records import (
     Candidate,
+    CheckResult,
     ColumnProfile,
+    DataChecks,
     Decision,
     Evaluation,
     Leaderboard,
     Manifest,
+    ModelRef,
     Outcome,
 )
 from automl_retraining.core.report import render
+from automl_retraining.core.trainer_specs import Schedule
 from tests.support.evidence import (
     BINARY,
     CHALLENGER,
@@ -152,6 +157,54 @@ def test_a_classification_report_holds_verdict_reasons_metrics_figures_search_an
     assert "2 more candidates" in page.text
 
 
+def test_the_report_says_how_many_false_promotions_a_year_of_the_schedule_allows() -> None:
+    made, evaluation, decision, tables = _judged(BINARY, binary(np.random.default_rng(0), 300, 1.5, 1.2), "roc_auc")
+
+    def text(runs: float | None) -> str:
+        page = render(
+            manifest=made, leaderboard=None, evaluation=evaluation, decision=decision, outcome=_outcome(),
+            runs_a_year=runs, **tables,
+        )  # fmt: skip
+        return _Reader(page).text
+
+    weekly = "no better than the champion is promoted in at most 2.5 % of runs: in the 52 runs a year of this schedule"
+    assert f"{weekly} at most 1.3 false promotions" in text(52.0)
+    assert "in 52 runs (no clock starts them) at most 1.3 false promotions" in text(None)
+    assert "in the 4 runs a year of this schedule at most 0.1 false promotions" in text(4.0)
+
+
+def test_the_report_shows_the_reference_and_what_else_was_measured_with_its_limit() -> None:
+    models = binary(np.random.default_rng(0), 300, 1.5, 1.2, 1.4)
+    asked = policy("roc_auc", mode="non_inferiority", margin=0.25, max_calibration_error=0.5, guardrails={"f1": 0.5})
+    tables = [scores(model, BINARY) for model in models]
+    reference = ModelRef(model_name="art-model-older")
+    evaluation = evaluate(
+        manifest=manifest(BINARY, models[0]), policy=asked, challenger=CHALLENGER, challenger_scores=tables[0],
+        champion=CHAMPION, champion_scores=tables[1], champion_error=None, reference=reference,
+        reference_scores=tables[2],
+    )  # fmt: skip
+    page = render(
+        manifest=None, leaderboard=None, evaluation=evaluation, decision=decide(evaluation, asked), outcome=_outcome(),
+        challenger_scores=None, champion_scores=None,
+    )  # fmt: skip
+    text = _Reader(page).text
+    assert "roc_auc of the reference art-model-older" in text
+    assert re.search(r"challenger better than the reference by .*−0\.25", text)
+    assert re.search(r"calibration error of the challenger 0\.\d+ \([^)]+\) 0\.5", text)
+    assert "drift of its predictions (PSI)" in text
+    assert "guardrails f1 within 0.5, calibration error at most 0.5" in text
+    assert "A challenger that truly is worse by the margin of 0.25, and so just too much, is promoted" in text
+
+
+@pytest.mark.parametrize(
+    ("cron", "runs"),
+    [("0 5 * * 1", 52.25), ("@daily", 365), ("0 0 1 * *", 12), ("* * * * *", 525_600), ("0 0 29 2 *", 0.25), (None, None)],
+)
+def test_the_runs_of_a_cron_line_are_counted_from_a_fixed_day(cron: str | None, runs: float | None) -> None:
+    found = runs_a_year(Schedule(cron=cron))
+    assert found == (runs if runs is None else pytest.approx(runs, rel=0.002))
+
+
 def test_a_regression_report_shows_residuals() -> None:
     page = _page(REGRESSION, regression(np.random.default_rng(0), 200, 0.5, 0.9), "rmse")
     assert "Residuals" in page.text
@@ -261,3 +314,21 @@ def test_the_same_run_gives_the_same_page() -> None:
         for _ in range(2)
     }  # fmt: skip
     assert len(pages) == 1
+
+
+def test_what_was_found_in_the_data_stands_before_what_was_not() -> None:
+    """Each check with its sentence, also in the report of a run that ended there."""
+    results = (
+        CheckResult(name="identifier", found=False, sentence="no feature names the row"),
+        CheckResult(name="single_feature", found=True, sentence=f"column {HOSTILE!r} gives it away"),
+    )
+    checks = DataChecks(pipeline="churn", run_id="r", train_rows=3000, test_rows=900, seed=5, results=results)
+    page = render(
+        manifest=None, leaderboard=None, evaluation=None, decision=None, outcome=_outcome(outcome="failed"),
+        challenger_scores=None, champion_scores=None, checks=checks,
+    )  # fmt: skip
+    text = _Reader(page).text
+    assert "Checks of the data found single feature : column" in text
+    assert text.index("gives it away") < text.index("no feature names the row")
+    assert "3,000 train and 900 test rows" in text
+    assert "<img" not in page

@@ -48,10 +48,11 @@ def test_the_tasks_follow_each_other_as_the_diagram_says(dag: DAG) -> None:
     """Task by task, what comes directly after it."""
     after = {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
     assert after == {
-        "split": {"search", "search_training", "score_champion"},
+        "split": {"check_data", "search"},
+        "check_data": {"search", "search_training", "score_champion"},
         "search": {"create_model"},
         "search_training": {"record"},
-        "champion": {"search", "search_training", "score_champion"},
+        "champion": {"check_data", "score_champion"},
         "score_champion": {"evaluate"},
         "create_model": {"score_challenger"},
         "score_challenger": {"evaluate"},
@@ -153,3 +154,12 @@ def test_loading_the_dag_files_imports_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, cwd=ROOT
     )
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_a_policy_of_not_inferior_scores_the_reference_too(load: Callable[..., dict[str, DAG]]) -> None:
+    """After the champion, as it is often the same model; nothing else changes."""
+    gate = "source: a.csv\ntarget: y\ngate: {metric: rmse, mode: non_inferiority, margin: 0.1}\n"
+    plain, dag = load(p=MINIMAL)["autopilot_p"], load(p=gate)["autopilot_p"]
+    assert set(dag.task_ids) - set(plain.task_ids) == {"score_reference"}
+    assert dag.get_task("score_reference").upstream_task_ids == {"score_champion"}
+    assert dag.get_task("score_reference").downstream_task_ids == {"evaluate"}

@@ -28,11 +28,12 @@ def dag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DAG:
 
 
 def test_nothing_is_paid_before_the_table_and_the_endpoint_are_known_to_be_good(dag: DAG) -> None:
-    """Split and champion come before the first job; the ending is the one of every story."""
+    """Split, champion and the checks come before the first job; the ending is the one of every story."""
     after = {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
     assert dag.dag_id == "candidates_p"
-    assert after["champion"] == {"definitions", "score_champion"}
-    assert after["split"] == {"definitions", "search", "score_champion"}
+    assert after["champion"] == {"check_data", "score_champion"}
+    assert after["split"] == {"check_data", "definitions", "search"}
+    assert after["check_data"] == {"definitions", "score_champion"}
     assert {"pick", "search"} <= after["definitions"]
     assert after["pick"] == {"fit_transformer"}
     assert after["fit_transformer"] == {"transformer_model", "transform_rows"}

@@ -23,7 +23,9 @@ def called() -> set[str]:
     methods = boto3.client("sagemaker", "us-east-1").meta.method_to_api_mapping
     words = set()
     for path in SOURCES.rglob("*.py"):
-        words |= set(re.findall(r"\b(?:sm|sagemaker|client)\.([a-z_0-9]+)\(", path.read_text()))
+        text = path.read_text()
+        words |= set(re.findall(r"\b(?:sm|sagemaker|client)\.([a-z_0-9]+)\(", text))
+        words |= set(re.findall(r'"((?:create|describe|list|update|delete|add)_[a-z_0-9]+)"', text))
     for kind in KINDS.values():
         words |= {word for word in (kind.create, kind.describe, kind.list_operation, kind.stop) if word}
     return {methods[word] for word in words if word in methods}
@@ -38,10 +40,27 @@ def test_every_operation_that_is_called_is_allowed() -> None:
 
 
 def test_what_makes_or_stops_something_is_bound_to_names_of_ours() -> None:
-    """Only lists are allowed on everything, since they have no resource."""
+    """Lists have no resource, and retention must see what others' endpoints serve: reading alone is allowed on all."""
     for statement in policy()["Statement"]:
         actions = [action for action in statement["Action"] if action.startswith("sagemaker:")]
         if statement["Resource"] == "*":
-            assert all(action.startswith("sagemaker:List") for action in actions)
+            assert all(action.startswith(("sagemaker:List", "sagemaker:Describe")) for action in actions)
         elif actions:
             assert all("/art-" in resource for resource in statement["Resource"])
+
+
+def test_every_call_to_cloudwatch_is_allowed_and_writes_only_alarms_of_ours() -> None:
+    """Reading them is not bound to a name: a pipeline may name somebody else's alarm."""
+    methods = boto3.client("cloudwatch", "us-east-1").meta.method_to_api_mapping
+    words = {
+        word
+        for path in SOURCES.rglob("*.py")
+        for word in re.findall(r"\bcloudwatch\.([a-z_0-9]+)\(", path.read_text())
+        if word in methods
+    }
+    statements = [each for each in policy()["Statement"] if any("cloudwatch:" in action for action in each["Action"])]
+    allowed = {action: each["Resource"] for each in statements for action in each["Action"]}
+    assert len(words) >= 5
+    for word in words:
+        where = allowed[f"cloudwatch:{methods[word]}"]
+        assert methods[word].startswith("Describe") or where.endswith(":alarm:art-*")

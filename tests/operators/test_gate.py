@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import boto3
@@ -11,6 +12,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 from moto import mock_aws
 
+from automl_retraining.core.gate_policy import GatePolicy
 from automl_retraining.core.records import Decision, ModelRef
 from automl_retraining.operators.ending import champion_scored, ending
 from automl_retraining.sagemaker import storage
@@ -33,9 +35,10 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield s3
 
 
-def gate(s3: Any) -> tuple[Any, Any]:
+def gate(s3: Any, **policy: Any) -> tuple[Any, Any]:
     """The gate among its neighbours, and its context."""
     made = pipeline("rmse")
+    made = made.model_copy(update={"gate": GatePolicy(metric="rmse", resamples=200, **policy)})
     with DAG("autopilot_churn", schedule=None) as dag:
         ending(made, search={}, score_champion=champion_scored(made)[1])
     operator = with_clients(dag.get_task("gate"), None, s3)
@@ -71,6 +74,30 @@ def test_one_branch_is_followed_and_the_decision_written(
     assert decision.verdict == verdict
     pushed = ctx["ti"].xcom_pull("gate", "decision")
     assert (pushed["verdict"], pushed["sentence"]) == (verdict, decision.sentence)
+
+
+@pytest.mark.parametrize(
+    ("approval", "noise", "leaked", "followed"),
+    [
+        ("on_doubt", (1.0, 5.0), (), "update_endpoint"),
+        ("on_doubt", (1.0, 5.0), range(30), "approve"),
+        ("on_doubt", (5.0, 1.0), range(30), "keep_champion"),
+        ("always", (1.0, 5.0), (), "approve"),
+        ("always", (1.0, 5.0), range(30), "approve"),
+        ("always", (5.0, 1.0), (), "keep_champion"),
+        ("never", (1.0, 5.0), range(30), "keep_champion"),
+    ],
+)
+def test_a_person_is_asked_as_the_policy_says(
+    s3: Any, approval: str, noise: tuple[float, float], leaked: Iterable[int], followed: str
+) -> None:
+    """On doubt (here: leaked rows) or before every promotion; never about what failed."""
+    storage.write_bytes(s3, f"{BEFORE}/data/keys.bin", runs.keys(*(runs.HASHES[row] for row in leaked)))
+    evaluated(s3, *noise)
+    operator, ctx = gate(s3, approval=approval)
+    with suppress(DownstreamTasksSkipped):  # what follows the task followed is not skipped, which may be all
+        operator.execute(ctx)
+    assert ctx["ti"].xcom_pull("gate", "skipmixin_key") == {"followed": [followed]}
 
 
 def test_without_an_evaluation_it_fails_for_good(s3: Any) -> None:

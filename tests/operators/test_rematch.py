@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
-from automl_retraining.core.records import Decision, Evaluation
+from automl_retraining.core.gate_policy import GatePolicy
+from automl_retraining.core.records import Decision, Evaluation, ModelRef
 from automl_retraining.sagemaker import storage
+from automl_retraining.sagemaker.evidence import evaluate_run
 from tests.support import runs
 from tests.support.endpoint_runs import ENDPOINT, decided, folder, holder, promote, update
 from tests.support.fake_endpoints import FakeSageMaker
@@ -128,3 +130,39 @@ def test_a_rematch_that_takes_too_long_stops_its_job(sm: FakeSageMaker, s3: Any)
     with pytest.raises(AirflowFailException, match=f"{job}.* asked SageMaker to stop"):
         updater(sm, s3).resume_execution("__fail__", {"error": "Trigger timeout"}, ctx)
     assert sm.transforms[job]["TransformJobStatus"] == "Stopping"
+
+
+@pytest.mark.parametrize(("noise", "verdict"), [(6.0, "promote"), (2.0, "keep")])
+def test_as_not_inferior_it_must_hold_against_the_new_champions_reference_too(
+    sm: FakeSageMaker, s3: Any, noise: float, verdict: str
+) -> None:
+    """Which is the champion that the gate had compared with: its predictions are there already."""
+    ctx = changed(sm, s3, noise=5.0)
+    first = ModelRef(model_name="m0")
+    sm.model("m0")
+    policy = GatePolicy(metric="rmse", mode="non_inferiority", margin=1.5, resamples=200)
+    storage.write_bytes(s3, f"{RUN}/transform/champion/test.csv.out", runs.predictions(noise, seed=4))
+    evaluate_run(s3, RUN, policy=policy, challenger=ModelRef(model_name="m2"), champion=first, reference=first)
+    promoted = Decision(
+        pipeline="churn", run_id="r1", verdict="promote", sentence="Promoted.", reasons=(), rules=(), policy=policy,
+        challenger="m1", champion="m0", reference=first,
+    )  # fmt: skip
+    storage.write_record(s3, f"{BEFORE}/decision.json", promoted)
+
+    def updating() -> Any:
+        operator = updater(sm, s3)
+        operator.pipeline = operator.pipeline.model_copy(update={"gate": policy})
+        return operator
+
+    with pytest.raises(TaskDeferred):
+        updating().execute(ctx)
+    if verdict == "promote":
+        with pytest.raises(TaskDeferred):
+            updating().scored(ctx, transformed(sm, s3))
+    else:
+        assert updating().scored(ctx, transformed(sm, s3)) is None
+    decision = storage.read_record(s3, folder("decision.json"), Decision)
+    assert (decision.verdict, decision.champion, decision.reference) == (verdict, "m1", first)
+    results = {rule.name: rule.result for rule in decision.rules}
+    assert results["non_inferiority"] == "pass"
+    assert results["reference"] == ("pass" if verdict == "promote" else "fail")

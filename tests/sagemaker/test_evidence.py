@@ -12,8 +12,10 @@ import pytest
 from moto import mock_aws
 
 from automl_retraining.core.errors import EvidenceError
+from automl_retraining.core.gate import decide
 from automl_retraining.core.gate_policy import GatePolicy
-from automl_retraining.core.records import Evaluation, ModelRef
+from automl_retraining.core.records import CheckResult, DataChecks, Evaluation, ModelRef
+from automl_retraining.core.replay import FILES, REFERENCE, replay
 from automl_retraining.sagemaker import storage
 from automl_retraining.sagemaker.evidence import evaluate_run
 from tests.support import runs
@@ -77,14 +79,15 @@ def test_test_rows_that_the_champion_was_trained_on_are_dropped_counted_and_list
     ],
 )
 def test_what_cannot_be_told_about_leakage_is_said(s3: Any, champion: ModelRef, salt: str | None, said: str) -> None:
-    """An adopted model, a folder that is gone, or keys hashed otherwise: a warning, never a silent zero."""
+    """An adopted model, a folder that is gone, or keys hashed otherwise: never a silent zero."""
     if salt:
         other = manifest(BEFORE)
         other = other.model_copy(update={"split": other.split.model_copy(update={"salt": salt})})
         storage.write_record(s3, f"{BEFORE}/manifest.json", other)
-    warnings = " ".join(evaluate(s3, champion=champion).warnings)
-    assert "cannot tell whether champion m1 was trained on some of these test rows" in warnings
-    assert said in warnings
+    unknown = evaluate(s3, champion=champion).leakage_unknown
+    assert unknown is not None
+    assert "it cannot be told whether champion m1 was trained on some of these test rows" in unknown
+    assert said in unknown
 
 
 def test_without_a_champion_the_challenger_is_evaluated_alone(s3: Any) -> None:
@@ -111,3 +114,23 @@ def test_a_challenger_whose_outputs_do_not_join_stops_the_run(s3: Any) -> None:
     s3.delete_object(Bucket="runs", Key="p/runs/now/transform/challenger/test.csv.out")
     with pytest.raises(EvidenceError, match="found none"):
         evaluate(s3)
+
+
+def test_what_the_checks_of_the_data_found_is_in_the_evaluation(s3: Any) -> None:
+    """Where the run made them."""
+    assert evaluate(s3).checks == ()
+    found = CheckResult(name="identifier", found=True, sentence="Column id names the row.", columns=("id",))
+    checks = DataChecks(pipeline="p", run_id="now", train_rows=9, test_rows=3, seed=1, results=(found,))
+    storage.write_record(s3, f"{FOLDER}/checks.json", checks)
+    assert evaluate(s3).checks == (found,)
+
+
+def test_a_run_folder_replays_to_the_decision_that_the_gate_wrote(s3: Any) -> None:
+    """From S3 or downloaded, byte for byte, leaked rows and notes included."""
+    storage.write_bytes(s3, f"{BEFORE}/data/keys.bin", keys(HASHES[2]))
+    evaluation = evaluate(s3, notes=("the champion changed meanwhile",))
+    storage.write_record(s3, f"{FOLDER}/decision.json", decide(evaluation, POLICY))
+    files = {name: storage.read_bytes(s3, f"{FOLDER}/{name}") for name in FILES if name != REFERENCE}
+    found = replay(files)
+    assert found.evaluation.to_json().encode() == files["evaluation.json"]
+    assert found.equal

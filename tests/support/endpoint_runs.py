@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -18,12 +19,12 @@ from tests.support.tasks import RUN_ID, context
 BUCKET, ENDPOINT = "runs", "art-churn"
 
 
-def pipeline(metric: str = "roc_auc", *, registry: bool = False) -> Pipeline:
+def pipeline(metric: str = "roc_auc", *, registry: bool = False, endpoint: Mapping[str, Any] | None = None) -> Pipeline:
     """A pipeline, without a model registry unless it is asked for."""
     return Pipeline.model_validate(
         {
             "name": "churn", "source": "churn.csv", "target": "churn", "gate": {"metric": metric, "resamples": 200},
-            "registry": {"enabled": registry},
+            "registry": {"enabled": registry}, "endpoint": dict(endpoint or {}),
         }
     )  # fmt: skip
 

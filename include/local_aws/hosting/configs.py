@@ -19,8 +19,9 @@ def create(call: Call) -> dict[str, Any]:
     for option in _UNSUPPORTED:
         if given.get(option):
             raise not_implemented(f"{option} of CreateEndpointConfig")
-    if given.get("DataCaptureConfig", {}).get("EnableCapture"):
-        raise not_implemented("DataCaptureConfig.EnableCapture of CreateEndpointConfig")
+    destination: str = given.get("DataCaptureConfig", {}).get("DestinationS3Uri", "s3://")
+    if not destination.startswith("s3://"):
+        raise ValidationException(f"Expected an S3 URI as DestinationS3Uri of DataCaptureConfig, found {destination}.")
     variants: list[Mapping[str, Any]] = given["ProductionVariants"]
     found = [variant["VariantName"] for variant in variants]
     if len(set(found)) != len(found):

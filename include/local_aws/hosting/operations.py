@@ -1,9 +1,11 @@
 """CreateEndpoint, UpdateEndpoint and the other operations on endpoints."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping
 from typing import Any
 
-from include.local_aws.hosting import configs
+from include.local_aws.hosting import configs, stages
+from include.local_aws.hosting.plan import alarms, check, plan
 from include.local_aws.sagemaker import lists, models, names, tags
 from include.local_aws.sagemaker.call import Call
 from include.local_aws.store import AlreadyExists, Record
@@ -18,7 +20,8 @@ def create(call: Call) -> dict[str, Any]:
     arn = names.arn("endpoint", call.region, name)
     if call.store.find("endpoint", call.region, name) is not None:
         raise names.already_existing("endpoint", call.region, name)
-    _check_deployment(call.input.get("DeploymentConfig"))
+    check(call.input.get("DeploymentConfig"))
+    _check_alarms(call, call.input.get("DeploymentConfig"))
     body = {"config": call.input["EndpointConfigName"], "pending": _pending(call, {})}
     try:
         call.store.insert("endpoint", call.region, name, "Creating", body, tags=(arn, tags.checked(call.tags())))
@@ -44,21 +47,21 @@ def _pending(call: Call, retained: Mapping[str, Mapping[str, Any]]) -> dict[str,
                 "count": variant["InitialInstanceCount"],
                 **retained.get(variant["VariantName"], {}),
                 "containers": models.containers_of(model),
+                **({"capture": config.body["DataCaptureConfig"]} if "DataCaptureConfig" in config.body else {}),
             }
         )
-    return {"config": config.name, "variants": variants, "deployment": call.input.get("DeploymentConfig")}
+    deployment = call.input.get("DeploymentConfig")
+    return {"config": config.name, "variants": variants, "deployment": deployment, "started": time.time()}
 
 
-def _check_deployment(deployment: Mapping[str, Any] | None) -> None:
-    if not deployment:
-        return
-    if "RollingUpdatePolicy" in deployment:
-        raise not_implemented("DeploymentConfig.RollingUpdatePolicy of CreateEndpoint and UpdateEndpoint")
-    if deployment.get("AutoRollbackConfiguration", {}).get("Alarms"):
-        raise not_implemented("DeploymentConfig.AutoRollbackConfiguration.Alarms of CreateEndpoint and UpdateEndpoint")
-    routing = deployment.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
-    if routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE":
-        raise not_implemented(f"traffic routing {routing['Type']} of DeploymentConfig of UpdateEndpoint")
+def _check_alarms(call: Call, deployment: Mapping[str, Any] | None) -> None:
+    """Alarms that are to be watched must exist."""
+    named = alarms(deployment)
+    states = call.services.monitoring.alarm_states(call.region, named) if named else {}
+    if missing := [name for name in named if name not in states]:
+        raise ValidationException(
+            f"The following alarms of AutoRollbackConfiguration do not exist in this account: {', '.join(missing)}."
+        )
 
 
 def _get(call: Call) -> Record:
@@ -85,10 +88,12 @@ def update(call: Call) -> dict[str, Any]:
     deployment = call.input.get("DeploymentConfig")
     if call.input.get("RetainDeploymentConfig") and deployment is not None:
         raise ValidationException("RetainDeploymentConfig and DeploymentConfig can't be given together.")
-    _check_deployment(deployment)
+    check(deployment)
     pending = _pending(call, _retained(call, record))
     if call.input.get("RetainDeploymentConfig"):
         pending["deployment"] = record.body.get("deployment")
+    _check_alarms(call, pending["deployment"])
+    plan(pending["deployment"], pending["variants"])  # what these variants can't do is refused now
 
     def change(now: Record) -> Record:
         _settled(call, now)
@@ -126,63 +131,31 @@ def update_weights(call: Call) -> dict[str, Any]:
             raise ValidationException(
                 f"Could not find variant {name!r} of endpoint {record.name}; it has {', '.join(serving)}."
             )
+        if each.get("DesiredInstanceCount", 1) < 1:
+            raise ValidationException(f"DesiredInstanceCount of variant {name} must be at least 1, found 0.")
 
     def change(now: Record) -> Record:
         _settled(call, now)
         variants = []
         for variant in now.body["variants"]:
             each = wanted.get(variant["VariantName"], {})
-            weight = each.get("DesiredWeight", variant["weight"])
-            count = each.get("DesiredInstanceCount", variant["count"])
-            variants.append({**variant, "weight": weight, "count": count})
-        if sum(variant["weight"] for variant in variants) <= 0:
+            desired = {
+                "weight": each.get("DesiredWeight", variant["weight"]),
+                "count": each.get("DesiredInstanceCount", variant["count"]),
+            }
+            variants.append({**variant, "desired": desired})
+        if sum(variant["desired"]["weight"] for variant in variants) <= 0:
             raise ValidationException("At least one variant must have a weight above 0.")
-        return now.having(variants=variants)
+        return now.having(status="Updating", variants=variants)
 
     call.store.update("endpoint", call.region, record.name, change)
+    call.endpoints.in_background(call.endpoints.reweigh, call.region, record.name)
     return {"EndpointArn": names.arn("endpoint", call.region, record.name)}
 
 
 def describe(call: Call) -> dict[str, Any]:
-    """DescribeEndpoint. EndpointConfigName is the configuration that serves, PendingDeploymentSummary the next one."""
-    record = _get(call)
-    pending = record.body.get("pending")
-    answer: dict[str, Any] = {
-        "EndpointName": record.name,
-        "EndpointArn": names.arn("endpoint", record.region, record.name),
-        "EndpointConfigName": record.body["config"],
-        "EndpointStatus": record.status,
-        "FailureReason": record.body.get("failure"),
-        "CreationTime": record.created,
-        "LastModifiedTime": record.modified,
-        "LastDeploymentConfig": record.body.get("deployment"),
-    }
-    if variants := record.body.get("variants"):
-        answer["ProductionVariants"] = [_summary(each, record.modified) for each in variants]
-    if pending and record.status == "Updating":
-        answer["PendingDeploymentSummary"] = {
-            "EndpointConfigName": pending["config"],
-            "ProductionVariants": [
-                {"VariantName": each["VariantName"], "DesiredWeight": each["weight"]} for each in pending["variants"]
-            ],
-            "StartTime": record.modified,
-        }
-    return answer
-
-
-def _summary(variant: Mapping[str, Any], moment: float) -> dict[str, Any]:
-    containers: Sequence[Mapping[str, Any]] = variant["containers"]
-    return {
-        "VariantName": variant["VariantName"],
-        "DeployedImages": [
-            {"SpecifiedImage": each["Image"], "ResolvedImage": each["Image"], "ResolutionTime": moment}
-            for each in containers
-        ],
-        "CurrentWeight": variant["weight"],
-        "DesiredWeight": variant["weight"],
-        "CurrentInstanceCount": variant["count"],
-        "DesiredInstanceCount": variant["count"],
-    }
+    """DescribeEndpoint."""
+    return stages.description(_get(call))
 
 
 def list_(call: Call) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from include.local_aws.hosting.chain import Chain, ChainError, load, read_specs
@@ -69,7 +70,8 @@ def _answer(chain: Chain, request: Frame) -> Frame:
 class AccessLog:
     """A line for each invocation, unless there are many: then a line for those of a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._second = 0
         self._told = 0
@@ -93,7 +95,7 @@ class AccessLog:
                 self._turn_over()
 
     def _turn_over(self) -> None:
-        second = int(time.monotonic())
+        second = int(self._clock())
         if second == self._second:
             return
         if self._others:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -33,6 +33,24 @@ def read(name: str, path: str, headers: Mapping[str, str]) -> dict[str, Any]:
             if value is not None:
                 document[member] = value
     return read_some(model.input_shape, document)
+
+
+def check(name: str, path: str, headers: Mapping[str, str]) -> None:
+    """As `read`, for who needs its errors only; what was right once is not looked at again."""
+    _checked(name, path, tuple((each, headers[each]) for each in _headers(name) if each in headers))
+
+
+@lru_cache(1024)
+def _checked(name: str, path: str, headers: tuple[tuple[str, str], ...]) -> None:
+    read(name, path, dict(headers))
+
+
+@cache
+def _headers(name: str) -> tuple[str, ...]:
+    members = operation(name).input_shape.members.values()
+    return tuple(
+        shape.serialization["name"].lower() for shape in members if shape.serialization.get("location") == "header"
+    )
 
 
 @cache

@@ -237,12 +237,14 @@ class Deployment(Section):
     | ``AUTOML_RETRAINING_ROLE_ARN`` | role that SageMaker assumes |
     | ``AUTOML_RETRAINING_DEPLOYMENT`` | id hashed into job names, so two Airflows in one account never collide |
     | ``AUTOML_RETRAINING_DATA_DIRS`` | folders (``:`` between) that a local source may lie in, beside include/data |
+    | ``AUTOML_RETRAINING_RETENTION_DRY_RUN`` | ``false``: the weekly run of the DAG ``retention`` deletes |
     """
 
     bucket: str | None = None
     role_arn: str | None = None
     deployment: str = "default"
     data_dirs: tuple[Path, ...] = ()
+    retention_dry_run: bool = True
 
     @classmethod
     def from_environment(cls) -> Deployment:
@@ -253,6 +255,8 @@ class Deployment(Section):
             role_arn=os.environ.get("AUTOML_RETRAINING_ROLE_ARN") or None,
             deployment=os.environ.get("AUTOML_RETRAINING_DEPLOYMENT") or "default",
             data_dirs=(project_root() / "include" / "data", *further),
+            # Anything but a plain "false" leaves it a dry run: a typing error must not delete.
+            retention_dry_run=os.environ.get("AUTOML_RETRAINING_RETENTION_DRY_RUN", "").strip().lower() != "false",
         )
 
     def bucket_of(self, pipeline: Pipeline) -> str:

@@ -25,16 +25,22 @@ class RolloutSpec(Section):
 
     strategy: Strategy = "all_at_once"
     step: int | None = Field(None, ge=1, le=100, description="percent of the fleet that moves in one step")
-    wait: Seconds = Field(300, ge=0, le=3600, description="after each step, while the alarms are watched")
-    termination_wait: Seconds = Field(0, ge=0, le=3600, description="the old fleet stays so long after the last step")
+    wait: Seconds = Field(300, ge=0, le=3600, description="between steps, while the alarms are watched")
+    termination_wait: Seconds = Field(
+        0, ge=0, le=3600, description="the old fleet stays so long after the last step, and the alarms are watched"
+    )
     max_time: Seconds | None = Field(None, ge=600, le=28800, description="then SageMaker gives up and goes back")
 
     @model_validator(mode="after")
     def _steps(self) -> Self:
         limits = STEP_LIMITS.get(self.strategy)
         if limits is None:
-            if self.step is not None:
-                raise ValueError(f"rollout.step: expected none for all_at_once, which has one step, found {self.step}")
+            for key in ("step", "wait"):
+                if key in self.model_fields_set:
+                    raise ValueError(
+                        f"rollout.{key}: expected none for all_at_once, which has one step, found "
+                        f"{getattr(self, key)}: rollout.termination_wait says how long the old fleet stays"
+                    )
             return self
         low, high = limits
         if self.step is None:
@@ -57,18 +63,22 @@ class RolloutSpec(Section):
         """Whether both models serve side by side for a while."""
         return self.strategy != "all_at_once"
 
-    @property
-    def steps(self) -> int:
-        """How many waits there are: one after the canary (or after everything), one for each linear or rolling step."""
-        if self.strategy in ("all_at_once", "canary"):
-            return 1
+    def waits(self, instances: int) -> int:
+        """Seconds that a fleet of so many instances waits in all, where nothing goes wrong."""
+        if not self.gradual:
+            return self.termination_wait
+        if self.strategy == "canary":
+            return self.wait + self.termination_wait
         assert self.step is not None
-        return math.ceil(100 / self.step)
+        shifts = math.ceil(instances / max(1, instances * self.step // 100))
+        if self.strategy == "rolling":
+            return shifts * self.wait
+        return (shifts - 1) * self.wait + self.termination_wait
 
     @property
-    def waits(self) -> int:
-        """Seconds that the rollout waits in all, where nothing goes wrong."""
-        return self.steps * self.wait + self.termination_wait
+    def watched(self) -> tuple[str, int]:
+        """The key, and the seconds, of the wait in which alarms must be able to fire."""
+        return ("rollout.wait", self.wait) if self.gradual else ("rollout.termination_wait", self.termination_wait)
 
 
 class AlarmsSpec(Section):
@@ -84,7 +94,7 @@ class AlarmsSpec(Section):
     errors_5xx_share: float | None = Field(None, ge=0, lt=1, description="a larger share of all answers is 5xx")
     latency_ms: float | None = Field(None, gt=0, description="the model takes longer than this (ModelLatency)")
     latency_statistic: str = Field("p90", pattern=r"^(Average|Maximum|p[0-9]{1,2}(\.[0-9]{1,2})?)$")
-    period: Seconds = Field(60, description="10, 20, 30 or a multiple of 60; SageMaker's own metrics come once a minute")
+    period: Seconds = Field(60, description="10, 20, 30 or a multiple of 60; SageMaker's metrics come once a minute")
     evaluation_periods: int = Field(1, ge=1, le=100)
     datapoints: int | None = Field(None, ge=1, le=100, description="so many of the periods must be over the limit")
 
@@ -155,22 +165,19 @@ class EndpointSpec(Section):
         if problem := too_small(rollout, self.instance_count):
             raise ValueError(f"instance_count: {problem}")
         shortest = alarms.period * (alarms.datapoints or alarms.evaluation_periods)
-        if alarms.made and rollout.wait < shortest:
+        key, seconds = rollout.watched
+        if alarms.made and seconds < shortest:
             raise ValueError(
-                f"rollout.wait: expected at least {shortest} s, what an alarm needs to fire (alarms.period times "
-                f"periods), found {rollout.wait}: it could not fire before the next step"
+                f"{key}: expected at least {shortest} s, what an alarm needs to fire (alarms.period times "
+                f"periods), found {seconds}: it could not fire in time"
             )
-        if rollout.max_time is not None and rollout.max_time <= rollout.waits:
+        waits = rollout.waits(self.instance_count)
+        if rollout.max_time is not None and rollout.max_time <= waits:
             raise ValueError(
-                f"rollout.max_time: expected more than the {rollout.waits} s that the rollout waits, found "
-                f"{rollout.max_time}"
+                f"rollout.max_time: expected more than the {waits} s that the rollout waits, found {rollout.max_time}"
             )
-        if self.lease < self.longest_rollout:
-            raise ValueError(
-                f"lease: expected at least {self.longest_rollout} s, as long as the rollout may take (its waits of "
-                f"{rollout.waits} s and {STARTING} s for instances to start, or rollout.max_time), found {self.lease}: "
-                "another run could write the endpoint in the middle of it"
-            )
+        if problem := self.lease_too_short(self.instance_count):
+            raise ValueError(f"lease: {problem}")
         return self
 
     @property
@@ -178,12 +185,20 @@ class EndpointSpec(Section):
         """Whether an update says how to move: else SageMaker moves all traffic at once and watches no alarm."""
         return self.alarms.any or self.rollout.gradual or bool(self.rollout.termination_wait or self.rollout.max_time)
 
-    @property
-    def longest_rollout(self) -> int:
-        """Seconds that the lease must cover; 0 for an update that waits for nothing."""
-        if not self.guarded:
-            return 0
-        return self.rollout.max_time or self.rollout.waits + STARTING
+    def lease_too_short(self, instances: int) -> str | None:
+        """Why the lease does not cover the rollout of so many instances; None where it does.
+
+        An update that waits for nothing is held against no figure: SageMaker says none for how long it takes.
+        """
+        waits = self.rollout.waits(instances)
+        longest = self.rollout.max_time or (waits + STARTING if waits else 0)
+        if self.lease >= longest:
+            return None
+        return (
+            f"expected at least {longest} s, as long as the rollout may take (rollout.max_time, or its waits of "
+            f"{waits} s and {STARTING} s for instances to start), found {self.lease}: another run could write the endpoint in "
+            "the middle of it"
+        )
 
 
 def too_small(rollout: RolloutSpec, instances: int) -> str | None:

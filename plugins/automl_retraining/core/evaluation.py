@@ -23,7 +23,7 @@ MOST_SLICES = 20
 """Values of one slice column that are judged: the most frequent; numbers with more values are cut into quarters."""
 FEWEST_SLICE_ROWS = 30
 _ALWAYS_POSITIVE = "baseline (always positive)"
-_NO_BASELINE = "The manifest holds no target mean or class counts of the training part: there is no baseline."
+_NO_BASELINE = "The training part's target mean or class counts are not known: there is no baseline."
 
 
 def evaluate(
@@ -72,11 +72,11 @@ def evaluate(
         reference_scores = _aligned(challenger_scores, reference_scores, "reference")
     # Some test rows may be known to an old champion only; without one to judge, nothing has leaked.
     compared = champion_scores is not None or reference_scores is not None
-    known = challenger_scores.index.isin(list(leaked)) if compared else None
+    known = challenger_scores.index.isin(list(leaked)) if compared and len(leaked) else None
     scores = challenger_scores if known is None else challenger_scores[~known]
     models = {"challenger": encode(scores, task)}
     if champion_scores is not None:
-        models["champion"] = encode(champion_scores.loc[scores.index], task)
+        models["champion"] = encode(champion_scores if known is None else champion_scores.loc[scores.index], task)
     warnings: list[str] = []
     baselines = _baselines(subject, task, models["challenger"])
     if not baselines:
@@ -93,7 +93,6 @@ def evaluate(
         if policy.metric in comparison.metrics:
             against = Comparison(pair, task, units, settings, [METRICS[policy.metric]])
             metrics = [_beside_reference(one, against) if one.name == policy.metric else one for one in metrics]
-            reference_error = reference_error or _undefined_against(against, policy.metric)
     return Evaluation(
         pipeline=subject.pipeline,
         run_id=subject.run_id,
@@ -136,31 +135,37 @@ def _beside_reference(metric: MetricResult, against: Comparison) -> MetricResult
         update={
             "reference": found.champion,
             "against_reference": found.difference,
+            "reference_undefined": found.undefined,
             "reference_method": found.method,
         }
     )
 
 
-def _undefined_against(against: Comparison, name: str) -> str | None:
-    undefined = against.result(METRICS[name], "reference", None).undefined
-    return None if undefined is None else f"{name} has no value against the reference: {undefined}"
-
-
 def _aligned(challenger: pd.DataFrame, other: pd.DataFrame, role: str) -> pd.DataFrame:
-    if set(challenger.index) != set(other.index):
-        apart = challenger.index.symmetric_difference(other.index)
-        raise EvidenceError(
-            f"scores: expected challenger and {role} on the same test rows, found {len(apart):,} that only one of "
-            f"them has, row_id {apart[0]} among them: score the {role} on this run's test part"
-        )
-    other = other.loc[challenger.index]
-    different = (challenger["truth"] != other["truth"]).to_numpy()
+    if not challenger.index.equals(other.index):
+        other = _reordered(challenger, other, role)
+    different = np.asarray(_plain(challenger["truth"]) != _plain(other["truth"]))
     if different.any():
         raise EvidenceError(
             f"scores: expected the same truth beside both models, found {int(different.sum()):,} rows that differ, "
             f"row_id {challenger.index[different][0]} among them: one of the files is of another run"
         )
     return other
+
+
+def _plain(values: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
+    # Two columns of classes may hold different ones, which pandas will not compare.
+    return (values.astype(object) if isinstance(values.dtype, pd.CategoricalDtype) else values).to_numpy()
+
+
+def _reordered(challenger: pd.DataFrame, other: pd.DataFrame, role: str) -> pd.DataFrame:
+    apart = challenger.index.symmetric_difference(other.index)
+    if len(apart):
+        raise EvidenceError(
+            f"scores: expected challenger and {role} on the same test rows, found {len(apart):,} that only one of "
+            f"them has, row_id {apart[0]} among them: score the {role} on this run's test part"
+        )
+    return other.loc[challenger.index]
 
 
 def _units(subject: Subject, scores: pd.DataFrame, warnings: list[str]) -> Units:
@@ -178,15 +183,16 @@ def _baselines(subject: Subject, task: Task, challenger: Answers) -> dict[str, A
     if task.problem_type == "Regression":
         if subject.target_mean is None:
             return {}
-        return {"baseline": Answers(challenger.truth, np.full(rows, subject.target_mean))}
+        return {"baseline": Answers(challenger.truth, np.broadcast_to(np.float64(subject.target_mean), rows))}
     counts = np.array([subject.class_counts.get(label, 0) for label in task.labels], dtype=np.float64)
     if not counts.sum():
         return {}
-    shares = np.tile(counts / counts.sum(), (rows, 1))
-    found = {"baseline": Answers(challenger.truth, np.full(rows, counts.argmax()), shares)}
+    # Broadcast: the same answer for every row takes no memory, however many rows there are.
+    shares = np.broadcast_to(counts / counts.sum(), (rows, len(counts)))
+    found = {"baseline": Answers(challenger.truth, np.broadcast_to(np.int64(counts.argmax()), rows), shares)}
     if task.problem_type == "BinaryClassification":
         # The majority is seldom the positive class, and precision has no value where nothing is called positive.
-        found[_ALWAYS_POSITIVE] = Answers(challenger.truth, np.full(rows, task.positive), shares)
+        found[_ALWAYS_POSITIVE] = Answers(challenger.truth, np.broadcast_to(np.int64(task.positive), rows), shares)
     return found
 
 

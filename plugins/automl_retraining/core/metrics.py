@@ -20,7 +20,7 @@ from automl_retraining.core.metric_table import MetricSpec
 from automl_retraining.core.section import ProblemType
 
 Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
+Codes = NDArray[np.integer]
 
 ROWS_AT_ONCE = 1 << 18
 """Rows whose columns are in memory at the same time: tens of megabytes."""
@@ -78,12 +78,20 @@ def encode(scores: pd.DataFrame, task: Task) -> Answers:
     return Answers(
         class_codes(scores["truth"], task.labels),
         class_codes(scores["prediction"], task.labels),
-        scores[columns].to_numpy(np.float64) if complete else None,
+        _side_by_side(scores, columns) if complete else None,
     )
 
 
+def _side_by_side(scores: pd.DataFrame, columns: list[str]) -> Floats:
+    """These columns as one array; without a copy where the table holds them beside each other in memory."""
+    first = scores.columns.tolist().index(columns[0])
+    some = scores.iloc[:, first : first + len(columns)]
+    return (some if list(some.columns) == columns else scores[columns]).to_numpy(np.float64)
+
+
 def _numbers(values: pd.Series) -> Floats:
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
+    known = pd.api.types.is_float_dtype(values.dtype)  # then it is taken as it stands, without a copy
+    numbers = (values if known else pd.to_numeric(values, errors="coerce")).to_numpy(np.float64)
     bad = ~np.isfinite(numbers)
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
@@ -102,9 +110,10 @@ def class_codes(values: pd.Series, labels: tuple[str, ...]) -> Codes:
     """
     code_of = {label: code for code, label in enumerate(labels)}
     by_number = {number: code for label, code in code_of.items() if (number := _as_number(label)) is not None}
-    positions, levels = pd.factorize(values.astype(str))
-    codes = np.empty(len(levels), np.int64)
-    for position, level in enumerate(levels.tolist()):
+    positions, levels = pd.factorize(values if isinstance(values.dtype, pd.CategoricalDtype) else values.astype(str))
+    # One byte a row where there are few classes, as there may be ten million rows.
+    codes: Codes = np.empty(len(levels), np.int8 if len(labels) < 128 else np.int64)
+    for position, level in enumerate(map(str, levels.tolist())):
         # A label such as 1 comes back as 1.0 from models that hold labels as floats.
         number = _as_number(level)
         code = code_of.get(level, by_number.get(number) if number is not None else None)
@@ -115,7 +124,7 @@ def class_codes(values: pd.Series, labels: tuple[str, ...]) -> Codes:
                 f"for row_id {rows[0]} and {len(rows) - 1} more: was the model trained on another target?"
             )
         codes[position] = code
-    found: Codes = codes[positions]
+    found: Codes = codes.take(positions)
     return found
 
 
@@ -145,7 +154,7 @@ def confusion_columns(answers: Answers, task: Task) -> RowColumns:
 
 
 def error_columns(answers: Answers, _task: Task) -> RowColumns:
-    """6 columns: one, |error|, error², |error / truth|, truth and truth², the truth shifted by its mean for accuracy."""
+    """6 columns: one, |error|, error², |error / truth|, truth and truth², those less the mean for accuracy."""
     mean = float(answers.truth.mean()) if len(answers.truth) else 0.0
 
     def columns(rows: slice) -> Floats:
@@ -349,8 +358,9 @@ def metric_value(name: str, answers: Answers, task: Task) -> float:
 
 
 def sums_by(columns: RowColumns, rows: int, of_row: Codes | None = None, count: int = 1) -> Floats:
-    """The columns' sums, some rows at a time: over all rows, or (count × columns) by each row's number in ``of_row``."""
-    total: Floats = np.zeros(columns(slice(0, 0)).shape[1] if of_row is None else (count, columns(slice(0, 0)).shape[1]))
+    """The columns' sums, some rows at a time: over all rows, or (count × columns) by the row's number in ``of_row``."""
+    width = columns(slice(0, 0)).shape[1]
+    total: Floats = np.zeros(width if of_row is None else (count, width))
     for start in range(0, rows, ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
         if of_row is None:

@@ -9,7 +9,7 @@ from typing import Literal
 from automl_retraining.core.approval import answered, covers, objection
 from automl_retraining.core.records import Approval, Decision, OutcomeWord
 
-SIDE_TASKS = frozenset({"score_champion", "search_training"})
+SIDE_TASKS = frozenset({"score_champion", "score_reference", "search_training"})
 """Tasks whose failure fails the run but cannot undo what the gate decided on the evidence."""
 
 

@@ -101,7 +101,7 @@ def join(truth: pd.DataFrame, outputs: pd.DataFrame) -> pd.DataFrame:
     scores = pd.concat([truth[["truth"]], outputs.reindex(truth.index), carried], axis=1)
     if pd.api.types.is_numeric_dtype(outputs["prediction"]):
         scores["truth"] = _floats(scores["truth"], scores.index)
-    return scores
+    return _with_classes(scores)
 
 
 def scores_to_csv(scores: pd.DataFrame) -> bytes:
@@ -123,11 +123,20 @@ def scores_from_csv(data: bytes) -> pd.DataFrame:
     shares = [column for column in table.columns if column.startswith(PROBABILITY)]
     for column in shares:
         scores[column] = _floats(scores[column], scores.index)
+    if shares:
+        return _with_classes(scores)
     pair = scores[["truth", "prediction"]].apply(pd.to_numeric, errors="coerce")
-    if not shares and not pair.isna().any(axis=None):
+    if not pair.isna().any(axis=None):
         for column in pair:
             scores[column] = _floats(scores[column], scores.index)
     return scores
+
+
+def _with_classes(scores: pd.DataFrame) -> pd.DataFrame:
+    """Classes beside their probabilities as categories: one byte a row instead of a dozen."""
+    if not any(str(column).startswith(PROBABILITY) for column in scores):
+        return scores
+    return scores.astype({"truth": "category", "prediction": "category"})
 
 
 # ---------------------------------------------------------------- reading

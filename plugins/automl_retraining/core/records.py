@@ -225,6 +225,7 @@ class MetricResult(Record):
     method: str | None = Field(None, description="how the interval of the difference was computed")
     reference: Interval | None = Field(None, description="the reference's value, where it is not the champion")
     against_reference: Interval | None = Field(None, description="challenger minus reference, paired by row")
+    reference_undefined: str | None = Field(None, description="why it has no value against the reference")
     reference_method: str | None = Field(None, description="how the interval of that difference was computed")
 
 
@@ -295,7 +296,7 @@ class Evaluation(Record):
     reference: ModelRef | None = Field(
         None, description="the last model promoted by superiority (docs/gate.md): often the champion itself"
     )
-    reference_error: str | None = Field(None, description="why it is not known, or has no predictions on these rows")
+    reference_error: str | None = Field(None, description="why it is not known, or has no predictions here")
     leakage_unknown: str | None = Field(
         None, description="why it cannot be told whether the champion was trained on these rows"
     )

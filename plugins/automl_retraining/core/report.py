@@ -12,6 +12,7 @@ from automl_retraining.core.metric_table import METRICS, decimals, number, span
 from automl_retraining.core.metrics import Answers, Task, encode
 from automl_retraining.core.page import Html, document, element, join, listed, moment, note, section, table
 from automl_retraining.core.records import (
+    DataChecks,
     Decision,
     Evaluation,
     Interval,
@@ -20,7 +21,8 @@ from automl_retraining.core.records import (
     MetricResult,
     Outcome,
 )
-from automl_retraining.core.report_facts import data, run, search
+from automl_retraining.core.report_evidence import asked, beside
+from automl_retraining.core.report_facts import data, looked_for, run, search
 
 _TONE = {"promoted": "good", "failed": "bad", "rolled_back": "bad", "waiting": "doubt"}
 _CHIP = {"pass": ("pass", "good"), "fail": ("fail", "bad"), "doubt": ("doubt", "doubt"), "info": ("note", "info")}
@@ -36,17 +38,20 @@ def render(
     challenger_scores: pd.DataFrame | None,
     champion_scores: pd.DataFrame | None,
     importance: Mapping[str, float] | None = None,
+    checks: DataChecks | None = None,
+    runs_a_year: float | None = None,
 ) -> str:
     """The page, from whatever of a run there is: a run that failed early still gets one."""
     models, task = _models(manifest, challenger_scores, champion_scores)
     return document(
         f"{outcome.pipeline}: {outcome.outcome.replace('_', ' ')}",
         _header(outcome, decision),
-        _why(outcome, decision),
+        _why(outcome, decision, runs_a_year),
         _comparison(evaluation, decision),
         _behaviour(models, task, evaluation, manifest),
         search(leaderboard),
         section("What the challenger looks at", Html(plots.importance(importance))) if importance else None,
+        looked_for(checks),
         data(manifest),
         run(outcome, manifest, leaderboard, evaluation),
     )
@@ -80,7 +85,7 @@ def _header(outcome: Outcome, decision: Decision | None) -> Html:
     return element("header", over, element("h1", outcome.sentence), note(serves, "under"), class_=tone)
 
 
-def _why(outcome: Outcome, decision: Decision | None) -> Html:
+def _why(outcome: Outcome, decision: Decision | None, runs_a_year: float | None) -> Html:
     failed = f"Failed tasks: {', '.join(outcome.failed_tasks)}." if outcome.failed_tasks else None
     if decision is None:
         said = [reason for reason in outcome.reasons if reason != outcome.sentence]
@@ -91,13 +96,8 @@ def _why(outcome: Outcome, decision: Decision | None) -> Html:
         for rule in sorted(decision.rules, key=lambda rule: order.index(rule.result))
         for word, tone in (_CHIP[rule.result],)
     )
-    policy = decision.policy
-    asked = (
-        f"Policy: {policy.metric}, {policy.mode.replace('_', ' ')}, margin {policy.margin:g}, "
-        f"confidence {policy.confidence:g}, {policy.resamples:,} resamples, seed {policy.seed}."
-    )
     rules = element("ul", join(lines), class_="rules")
-    return section("Why", element("p", failed) if failed else None, rules, note(asked))
+    return section("Why", element("p", failed) if failed else None, rules, asked(decision, runs_a_year))
 
 
 # ---------------------------------------------------------------- comparison
@@ -126,6 +126,7 @@ def _comparison(evaluation: Evaluation | None, decision: Decision | None) -> Htm
         figure,
         table(head, rows, numeric=(1, 2, 3, 4), marked=marked),
         note(said),
+        beside(evaluation, decision),
     )
 
 

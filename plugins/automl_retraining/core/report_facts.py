@@ -11,6 +11,7 @@ from automl_retraining.core.page import (
     duration,
     element,
     facts,
+    join,
     listed,
     moment,
     note,
@@ -19,7 +20,7 @@ from automl_retraining.core.page import (
     table,
     titled,
 )
-from automl_retraining.core.records import ColumnProfile, Evaluation, Leaderboard, Manifest, Outcome
+from automl_retraining.core.records import ColumnProfile, DataChecks, Evaluation, Leaderboard, Manifest, Outcome
 
 _SHOWN_CANDIDATES = 10
 
@@ -84,6 +85,25 @@ def _statuses(leaderboard: Leaderboard) -> Html | None:
         ),
         numeric=(2,),
     )
+
+
+# ---------------------------------------------------------------- checks
+
+
+def looked_for(checks: DataChecks | None) -> Html:
+    """What was looked for in the data before anything was trained, what was found first."""
+    if checks is None or not checks.results:
+        return Html("")
+    lines = (
+        element(
+            "li",
+            element("span", "found" if one.found else "clear", class_=f"chip {'doubt' if one.found else 'good'}"),
+            element("span", element("b", one.name.replace("_", " ")), f": {one.sentence}"),
+        )
+        for one in sorted(checks.results, key=lambda one: not one.found)
+    )
+    said = f"On {checks.train_rows:,} train and {checks.test_rows:,} test rows, drawn with seed {checks.seed}."
+    return section("Checks of the data", element("ul", join(lines), class_="rules"), note(said))
 
 
 # ---------------------------------------------------------------- data
@@ -168,7 +188,10 @@ def run(
         ("serves now", outcome.champion),
         ("served before", outcome.previous_champion),
         ("challenger", outcome.challenger or (evaluation.challenger.model_name if evaluation else None)),
-        ("approved by", outcome.approved_by),
+        ("a person's answer", outcome.answer and outcome.answer.replace("_", " ")),
+        ("answered by", outcome.answered_by),
+        ("answered", moment(outcome.answered)),
+        ("their reason", outcome.answer_comment),
         ("decided", moment(outcome.decided)),
         ("finished", moment(outcome.finished)),
     ]

@@ -1,12 +1,13 @@
 """The ending that every story shares: from the search's best candidate to what is written about it.
 
 ```
-create_model ─ score_challenger ─┐
-                                 ├─ evaluate ─ gate ─┬─ [approve] ─ update_endpoint ─ smoke_test ─┬─ record
-                 score_champion ─┘                   └─ keep_champion ────────────────────────────┘
+   create_model ─ score_challenger ─┐
+                                    ├─ evaluate ─ gate ─┬─ [approve] ─ update_endpoint ─ smoke_test ─┬─ record
+score_champion ─ [score_reference] ─┘                   └─ keep_champion ────────────────────────────┘
 ```
 
 ``approve`` is there only where the policy asks a person, always or in doubt; a refusal goes to ``keep_champion``.
+``score_reference`` only where the mode is ``non_inferiority``: the last model promoted by superiority is scored too.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from automl_retraining.core.config import Pipeline
 from automl_retraining.operators.approve import ApproveOperator
 from automl_retraining.operators.champion import ReadChampionOperator
 from automl_retraining.operators.endpoint import UpdateEndpointOperator
+from automl_retraining.operators.endpoint_writer import patience
 from automl_retraining.operators.evaluate import EvaluateOperator
 from automl_retraining.operators.gate import GateOperator
 from automl_retraining.operators.model import CreateModelOperator
 from automl_retraining.operators.record import KeepChampionOperator, RecordOperator
+from automl_retraining.operators.reference import ScoreReferenceOperator
 from automl_retraining.operators.smoke_test import SmokeTestOperator
 from automl_retraining.operators.transform import TransformOperator
 
@@ -85,16 +88,24 @@ def ending(pipeline: Pipeline, *, search: Any, score_champion: TransformOperator
             task_id="update_endpoint",
             pipeline=pipeline,
             model_name=CHALLENGER,
-            retries=8,
-            max_retry_delay=timedelta(minutes=5),
+            **patience(pipeline),
             **joined,
         )
-        smoke_test = SmokeTestOperator(task_id="smoke_test", pipeline=pipeline)
+        smoke_test = SmokeTestOperator(task_id="smoke_test", pipeline=pipeline, **patience(pipeline))
         keep_champion = KeepChampionOperator(task_id="keep_champion", pipeline=pipeline, **joined)
         record = RecordOperator(task_id="record", pipeline=pipeline)
 
         create_model >> score_challenger
         [score_challenger, score_champion] >> evaluate >> gate
+        if pipeline.gate.mode == "non_inferiority":
+            score_reference = ScoreReferenceOperator(
+                task_id="score_reference",
+                pipeline=pipeline,
+                input_uri=TEST_ROWS,
+                output_uri=SCORED + "reference",
+                problem_type=PROBLEM_TYPE,
+            )
+            score_champion >> score_reference >> evaluate
         update_endpoint >> smoke_test >> record
         gate >> keep_champion >> record
         if approval != "always":

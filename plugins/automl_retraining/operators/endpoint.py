@@ -29,9 +29,9 @@ class UpdateEndpointOperator(RematchOperator):
     Inside the lease the champion is read again. Where it is not the one that the gate compared with, the challenger is
     compared with the new one, and goes on only where it is promoted over that one too.
 
-    Over an endpoint that serves, the traffic moves as the pipeline's rollout says, guarded by its alarms. What the fleet
-    cannot do, an alarm that is missing or in ALARM, and a model that is too large are found before anything is written.
-    A model that is too large keeps the champion without failing.
+    Over an endpoint that serves, the traffic moves as the pipeline's rollout says, guarded by its alarms. What the
+    fleet cannot do, an alarm that is missing or in ALARM, and a model that is too large are found before anything is
+    written. A model that is too large keeps the champion without failing.
 
     Args:
         pipeline: The model kept fresh.

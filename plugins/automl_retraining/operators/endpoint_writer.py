@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk.exceptions import TaskDeferralTimeout
 
+from automl_retraining.core.config import Pipeline
 from automl_retraining.core.errors import EndpointBusy, EndpointError
 from automl_retraining.operators._aws import fail_for_good
 from automl_retraining.operators.base import SageMakerOperator
@@ -20,10 +22,25 @@ if TYPE_CHECKING:
 
 _MARGIN = 120
 """Seconds that the lease outlives the wait inside it, so that it never runs out while its holder still writes."""
+_FEWEST_TRIES = 8
+_LONGEST_DELAY = 300
+"""Seconds between two tries at most."""
 _SKEW = timedelta(seconds=5)
 """How far the worker's clock may run ahead of CloudWatch's."""
 _EARLY = 10
 """How often an endpoint may look unchanged before that counts as its answer."""
+
+
+def patience(pipeline: Pipeline) -> dict[str, Any]:
+    """Airflow's arguments of a task that must outlast another one's lease: tries until that has surely expired."""
+    delays = [min(10 * 2**number, _LONGEST_DELAY) for number in range(_FEWEST_TRIES)]
+    further = math.ceil(max(0, pipeline.endpoint.lease + _MARGIN - sum(delays)) / _LONGEST_DELAY)
+    return {
+        "retries": _FEWEST_TRIES + further,
+        "retry_delay": timedelta(seconds=10),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(seconds=_LONGEST_DELAY),
+    }
 
 
 class EndpointWriter(SageMakerOperator):
@@ -112,9 +129,7 @@ class EndpointWriter(SageMakerOperator):
             context["task_state_store"].set("move", {**move, "early": move.get("early", 0) + 1})
             self.wait(move)
         try:
-            endpoint.verify(
-                found, endpoint_name=name, config_name=move["config"], fired=lambda: self._fired(move)
-            )
+            endpoint.verify(found, endpoint_name=name, config_name=move["config"], fired=lambda: self._fired(move))
         finally:
             self.give_lease_back(context)
 

@@ -12,6 +12,7 @@ from automl_retraining.core.records import ModelRef
 from automl_retraining.operators._aws import fail_for_good
 from automl_retraining.operators.base import SageMakerOperator
 from automl_retraining.operators.states import states
+from automl_retraining.sagemaker import reference
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 class EvaluateOperator(SageMakerOperator):
     """Join, evaluate, and write ``scores/`` and ``evaluation.json`` into the run folder.
 
-    Runs when both models' transforms have ended, however (``trigger_rule="all_done"``): skipped where the challenger
-    was not scored; where the champion could not be, the evaluation says so.
+    Runs when all models' transforms have ended, however (``trigger_rule="all_done"``): skipped where the challenger
+    was not scored; where the champion or the reference could not be, the evaluation says so.
     XCom: the number of test rows and the primary metric's values.
     """
 
@@ -51,8 +52,29 @@ class EvaluateOperator(SageMakerOperator):
             challenger=ModelRef.model_validate(ti.xcom_pull(task_ids="create_model")),
             champion=champion,
             champion_error=error,
+            **self._reference(context, champion, ended.get("score_reference")),
         )
-        for warning in evaluation.warnings:
-            self.log.warning("%s", warning)
+        for warning in (*evaluation.warnings, evaluation.leakage_unknown, evaluation.reference_error):
+            if warning and warning != reference.NOT_ASKED:
+                self.log.warning("%s", warning)
         primary = evaluation.metric(self.pipeline.gate.metric)
         return {"rows": evaluation.rows, "metric": primary.model_dump(mode="json") if primary else None}
+
+    def _reference(self, context: Context, champion: ModelRef | None, state: str | None) -> dict[str, Any]:
+        """The reference, and where its predictions are or why there are none; it is scored only as not inferior."""
+        if champion is None:
+            return {}
+        found = reference.look(self.sm, self.s3, champion)
+        given = {"reference": found.model, "reference_error": found.problem}
+        if found.model is None or found.problem or found.model.model_name == champion.model_name:
+            return given
+        if self.pipeline.gate.mode != "non_inferiority":
+            return {**given, "reference_error": reference.NOT_ASKED}
+        ti = context["ti"]
+        scored = ti.xcom_pull(task_ids="score_reference") if state == "success" else None
+        if scored and scored["model_name"] == found.model.model_name:
+            return {**given, "reference_output": "reference"}
+        task = "score_champion" if state == "upstream_failed" else "score_reference"
+        reason = ti.xcom_pull(task_ids=task, key="failure") or f"see the log of task {task}"
+        said = f"reference {found.model.model_name} could not be scored on these test rows: {reason}"
+        return {**given, "reference_error": said}

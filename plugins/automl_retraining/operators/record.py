@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from automl_retraining.core.approval import answered, covers
 from automl_retraining.core.config import Pipeline
 from automl_retraining.core.errors import EndpointError
+from automl_retraining.core.frequency import runs_a_year
 from automl_retraining.core.outcome import judge
 from automl_retraining.core.records import Approval, Decision, Outcome
 from automl_retraining.operators import registering
@@ -76,10 +77,13 @@ class RecordOperator(SageMakerOperator):
         context["ti"].xcom_push("return_value", outcome.model_dump(mode="json"))
         self.log.info("%s: %s", outcome.outcome, outcome.sentence)
         registering.settle(self, context, outcome)
-        self.log.info("report: %s", run_folder.write_report(self.s3, folder, outcome))
+        self.log.info("report: %s", self._report(folder, outcome))
         if outcome.failed_tasks or outcome.outcome == "failed":
             failed = ", ".join(outcome.failed_tasks) or "none"
             raise AirflowFailException(f"failed tasks: {failed}. {outcome.sentence}")
+
+    def _report(self, folder: run_folder.RunFolder, outcome: Outcome) -> str:
+        return run_folder.write_report(self.s3, folder, outcome, runs_a_year(self.pipeline.schedule))
 
     def _stop_left_running(self, context: Context) -> None:
         """A task killed between its deferral and the start of its trigger leaves its job to nobody: it ends here."""
@@ -183,7 +187,10 @@ def _facts(context: Context, folder: str, note: str | None) -> dict[str, Any]:
     tasks = {row["task_id"]: row for row in ti.get_task_breadcrumbs(dag_id=ti.dag_id, run_id=ti.run_id)}
     jobs = {
         task: name
-        for task in ("preprocess", "fit_processor", "make_features", "search", "score_challenger", "score_champion")
+        for task in (
+            "preprocess", "fit_processor", "make_features", "search",
+            "score_challenger", "score_champion", "score_reference",
+        )
         if task in tasks and (name := ti.xcom_pull(task_ids=task, key="job_name"))
     }
     facts: dict[str, Any] = {

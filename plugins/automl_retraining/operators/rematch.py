@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from automl_retraining.core.approval import objection
 from automl_retraining.core.errors import ChampionChanged, JobTimeout, JobVanished
-from automl_retraining.core.records import Manifest, ModelRef
+from automl_retraining.core.records import Evaluation, Manifest, ModelRef
 from automl_retraining.operators._aws import fail_for_good
 from automl_retraining.operators.approve import approval_of
 from automl_retraining.operators.endpoint_writer import EndpointWriter
 from automl_retraining.operators.registering import register_candidate
-from automl_retraining.sagemaker import requests, storage, watching
+from automl_retraining.sagemaker import reference, requests, storage, watching
 from automl_retraining.sagemaker.jobs import TRANSFORM
 from automl_retraining.sagemaker.submit import Plan, Stored, submit_once
 from automl_retraining.triggers.job import JobTrigger
@@ -71,6 +71,7 @@ class RematchOperator(EndpointWriter):
             "round": written["round"] + 1,
             "used": written["used"] + 1,
             "said": said,
+            "scored": self._scored_before(context, written),
             "champion": champion.model_dump(mode="json") if champion else None,
         }
         context["task_state_store"].set(_STATE, state)
@@ -131,6 +132,39 @@ class RematchOperator(EndpointWriter):
         )
         self._wait_for(submit_once(self.sm, TRANSFORM, plan, stored=None, cleared=False).name)
 
+    def _scored_before(self, context: Context, written: Mapping[str, Any]) -> dict[str, str]:
+        """Where the outputs of the models that this run has compared with are, by model: one may be a reference now."""
+        if self.pipeline.gate.mode != "non_inferiority":
+            return {}
+        if written["round"]:
+            last = written["champion"]
+            return {**written["scored"], **({last["model_name"]: f"champion-{written['round']}"} if last else {})}
+        before = storage.read_record(self.s3, storage.join(self.run_folder(context), "evaluation.json"), Evaluation)
+        scored = {}
+        if before.champion is not None and before.champion_error is None:
+            scored[before.champion.model_name] = "champion"
+        if any(metric.against_reference for metric in before.metrics) and before.reference is not None:
+            scored[before.reference.model_name] = "reference"
+        return scored
+
+    def _reference(self, state: Mapping[str, Any], champion: ModelRef | None) -> dict[str, Any]:
+        """The new champion's reference, with its outputs where this run has them: else the gate is in doubt."""
+        if champion is None:
+            return {}
+        found = reference.look(self.sm, self.s3, champion)
+        given: dict[str, Any] = {"reference": found.model, "reference_error": found.problem}
+        if found.model is None or found.problem or found.model.model_name == champion.model_name:
+            return given
+        if self.pipeline.gate.mode != "non_inferiority":
+            return {**given, "reference_error": reference.NOT_ASKED}
+        if output := state["scored"].get(found.model.model_name):
+            return {**given, "reference_output": output}
+        said = (
+            f"reference {found.model.model_name} of the champion that serves now was not scored in this run: clear the "
+            "task champion to compare with both"
+        )
+        return {**given, "reference_error": said}
+
     def _wait_for(self, job: str) -> NoReturn:
         self.defer(
             trigger=JobTrigger(
@@ -159,6 +193,7 @@ class RematchOperator(EndpointWriter):
             champion=champion,
             champion_error=error and f"champion could not be scored on these test rows: {error}",
             champion_output=f"champion-{state['round']}",
+            **self._reference(state, champion),
             notes=(state["said"],),
         )
         decision = decide(evaluation, self.pipeline.gate)

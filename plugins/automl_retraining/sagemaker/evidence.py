@@ -80,7 +80,11 @@ def evaluate_run(
         except EvidenceError as error:
             reference_error = str(error)
         further, unknown_too = leaked_rows(s3, truth, manifest, reference, "reference")
-        leaked, unknown = sorted({*leaked, *further}), unknown or unknown_too
+        leaked = sorted({*leaked, *further})
+        if reference.run_folder:
+            unknown = unknown or unknown_too
+        elif unknown_too:
+            notes += (unknown_too,)  # an adopted model: nobody can ever know
     result = evaluation.evaluate(
         manifest=manifest,
         policy=policy,
@@ -125,7 +129,7 @@ def leaked_rows(
     uri = join(model.run_folder, "manifest.json")
     try:
         then = storage.read_record(s3, uri, Manifest).split
-        keys = np.frombuffer(storage.read_bytes(s3, then.keys_uri), dtype=">u8")
+        keys = np.frombuffer(storage.read_bytes(s3, then.keys_uri), dtype=">u8").astype(np.uint64)
     except StorageError as error:
         if error.retryable:
             raise
@@ -136,7 +140,7 @@ def leaked_rows(
         return [], unknown + f"its rows were split by {before}, these by {after}"
     if then.salt != now.salt:
         return [], unknown + "it is another pipeline's, or the salt in state/split.json was made anew since"
-    hashes = np.frombuffer(bytes.fromhex("".join(truth["key_hash"])), dtype=">u8")
+    hashes = np.frombuffer(bytes.fromhex("".join(truth["key_hash"])), dtype=">u8").astype(np.uint64)
     return [int(row) for row in truth.index[np.isin(hashes, keys)]], None
 
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from automl_retraining.core import importance
 from automl_retraining.core.errors import EvidenceError, StorageError
-from automl_retraining.core.records import Decision, Evaluation, Leaderboard, Manifest, Outcome, Record
+from automl_retraining.core.records import (
+    DataChecks,
+    Decision,
+    Evaluation,
+    Leaderboard,
+    Manifest,
+    Outcome,
+    Record,
+)
 from automl_retraining.sagemaker import storage
 from automl_retraining.sagemaker.storage import join
 
@@ -30,6 +38,7 @@ class RunFolder:
     leaderboard: Leaderboard | None
     evaluation: Evaluation | None
     decision: Decision | None
+    checks: DataChecks | None = None
 
 
 def read(s3: Any, uri: str, states: Mapping[str, str | None]) -> RunFolder:
@@ -54,11 +63,25 @@ def read(s3: Any, uri: str, states: Mapping[str, str | None]) -> RunFolder:
         leaderboard=record("leaderboard", Leaderboard),
         evaluation=record("evaluation", Evaluation),
         decision=record("decision", Decision),
+        checks=_checks(s3, uri, states.get("check_data")),
     )
 
 
-def write_report(s3: Any, folder: RunFolder, outcome: Outcome) -> str:
-    """Render ``report.html`` from the folder and the outcome, write it, and return its URI."""
+def _checks(s3: Any, uri: str, state: str | None) -> DataChecks | None:
+    """What check_data found: also where it failed, for it fails because of what it found, and writes that first."""
+    if state not in ("success", "failed"):
+        return None
+    try:
+        return storage.read_record(s3, join(uri, "checks.json"), DataChecks)
+    except storage.ObjectMissing:
+        return None
+
+
+def write_report(s3: Any, folder: RunFolder, outcome: Outcome, runs_a_year: float | None = None) -> str:
+    """Render ``report.html`` from the folder and the outcome, write it, and return its URI.
+
+    ``runs_a_year`` is the schedule's, None where no clock starts the runs.
+    """
     from automl_retraining.core import report
 
     evaluated = folder.evaluation is not None
@@ -67,10 +90,12 @@ def write_report(s3: Any, folder: RunFolder, outcome: Outcome) -> str:
         leaderboard=folder.leaderboard,
         evaluation=folder.evaluation,
         decision=folder.decision,
+        checks=folder.checks,
         outcome=outcome,
         challenger_scores=_scores(s3, folder, "challenger") if evaluated else None,
         champion_scores=_scores(s3, folder, "champion") if evaluated else None,
         importance=feature_importance(s3, folder.leaderboard),
+        runs_a_year=runs_a_year,
     )
     uri = join(folder.uri, "report.html")
     storage.write_text(s3, uri, page, "text/html; charset=utf-8")

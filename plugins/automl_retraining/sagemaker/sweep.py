@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from automl_retraining.sagemaker import tags, watching
@@ -28,6 +28,18 @@ def stop_left_running(
             if tags.difference(ours, read_tags(sm, arn)) is None:
                 said.append(watching.stop(sm, kind, name))
     return said
+
+
+def running(
+    sm: Any, *, deployment: str, pipeline: str, kinds: Iterable[JobKind] = STOPPABLE
+) -> Iterator[tuple[JobKind, str]]:
+    """Every job of this pipeline, of whichever run, that is in progress: its kind and name."""
+    wanted = {tags.DEPLOYMENT: deployment, tags.PIPELINE: pipeline}
+    ours = {key: tags.legal_value(value) for key, value in wanted.items()}
+    for kind in kinds:
+        for name, arn in list(_in_progress(sm, kind)):
+            if tags.difference(ours, read_tags(sm, arn)) is None:
+                yield kind, name
 
 
 def _in_progress(sm: Any, kind: JobKind) -> Iterable[tuple[str, str | None]]:

@@ -13,62 +13,17 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.hosted import config, invoke, removed, settled
 from tests.support.local_aws import Running, descendants
-from tests.support.local_aws_requests import BUCKET, ROLE, Trained, until
+from tests.support.local_aws_requests import BUCKET, ROLE, Trained
 
 pytestmark = pytest.mark.local_aws
-BUSY = ("Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting")
-ROW = b"2.0,2.0,x\n"
-ONE = {"Type": "INSTANCE_COUNT", "Value": 1}
-ROLLING = {"MaximumBatchSize": ONE, "WaitIntervalInSeconds": 0}
-CANARY = {"TrafficRoutingConfiguration": {"Type": "CANARY", "WaitIntervalInSeconds": 60, "CanarySize": ONE}}
-
-
-def config(aws: Running, name: str, *variants: tuple[str, str, float]) -> str:
-    """An endpoint configuration of variants (name, model, weight)."""
-    aws.client("sagemaker").create_endpoint_config(
-        EndpointConfigName=name,
-        ProductionVariants=[
-            {
-                "VariantName": variant,
-                "ModelName": model,
-                "InstanceType": "ml.m5.large",
-                "InitialInstanceCount": 1,
-                "InitialVariantWeight": weight,
-            }
-            for variant, model, weight in variants
-        ],
-    )
-    return name
-
-
-def settled(aws: Running, name: str) -> dict[str, Any]:
-    return until(lambda: aws.client("sagemaker").describe_endpoint(EndpointName=name), "EndpointStatus", BUSY)
 
 
 def fleet(description: dict[str, Any]) -> dict[str, tuple[float, int]]:
     """Weight and number of instances of each variant."""
     variants = description["ProductionVariants"]
     return {each["VariantName"]: (each["CurrentWeight"], each["CurrentInstanceCount"]) for each in variants}
-
-
-def invoke(aws: Running, name: str, **more: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = aws.client("sagemaker-runtime").invoke_endpoint(
-        EndpointName=name, **{"Body": ROW, "ContentType": "text/csv", "Accept": "text/csv", **more}
-    )
-    return answer
-
-
-def removed(aws: Running, name: str) -> None:
-    """Delete an endpoint and wait until it is gone."""
-    sagemaker = aws.client("sagemaker")
-    sagemaker.delete_endpoint(EndpointName=name)
-    deadline = time.monotonic() + 20
-    while any(each["EndpointName"] == name for each in sagemaker.list_endpoints(NameContains=name)["Endpoints"]):
-        assert time.monotonic() < deadline, "the endpoint is still there"
-        time.sleep(0.02)
-    with pytest.raises(ClientError, match="Could not find endpoint"):
-        sagemaker.describe_endpoint(EndpointName=name)
 
 
 @pytest.fixture(scope="module")
@@ -244,41 +199,6 @@ def test_an_endpoint_that_is_being_changed_can_neither_be_updated_nor_deleted(aw
     finally:
         settled(aws, "busy")
         removed(aws, "busy")
-
-
-@pytest.mark.parametrize(
-    ("deployment", "said"),
-    [
-        (
-            {
-                "RollingUpdatePolicy": {
-                    "MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1},
-                    "WaitIntervalInSeconds": 0,
-                }
-            },
-            "RollingUpdatePolicy",
-        ),
-        (
-            {
-                "BlueGreenUpdatePolicy": {
-                    "TrafficRoutingConfiguration": {
-                        "Type": "CANARY",
-                        "WaitIntervalInSeconds": 60,
-                        "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1},
-                    }
-                }
-            },
-            "routing CANARY",
-        ),
-    ],
-)
-def test_deployments_that_are_not_here_are_refused_by_name(
-    aws: Running, endpoint: str, deployment: dict[str, Any], said: str
-) -> None:
-    with pytest.raises(ClientError, match=f"NotImplemented.*{said}"):
-        aws.client("sagemaker").update_endpoint(
-            EndpointName=endpoint, EndpointConfigName="first", DeploymentConfig=deployment
-        )
 
 
 def test_a_model_and_a_configuration_in_use_can_be_deleted_and_the_endpoint_serves_on(

@@ -223,7 +223,7 @@ def test_an_endpoint_configuration_is_described_as_created_and_its_rules_hold(sa
     capture = {
         "EnableCapture": True,
         "InitialSamplingPercentage": 1,
-        "DestinationS3Uri": "s3://b/c",
+        "DestinationS3Uri": "https://b/c",
         "CaptureOptions": [{"CaptureMode": "Input"}],
     }
     code, message, _ = refusal(
@@ -232,7 +232,7 @@ def test_an_endpoint_configuration_is_described_as_created_and_its_rules_hold(sa
         ProductionVariants=[variant],
         DataCaptureConfig=capture,
     )
-    assert (code, "DataCaptureConfig.EnableCapture" in message) == ("NotImplemented", True)
+    assert (code, "DestinationS3Uri" in message) == ("ValidationException", True)
     sagemaker.delete_endpoint_config(EndpointConfigName="config")
     assert refusal(sagemaker.describe_endpoint_config, EndpointConfigName="config")[0] == "ValidationException"
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from include.local_aws.wire.errors import ValidationException
-from include.local_aws.wire.rest import operation, read
+from include.local_aws.wire.rest import check, operation, read
 from tests.support.local_aws import Running
 from tests.support.model_cases import VALIDATION, broken
 
@@ -65,3 +65,12 @@ def test_the_server_answers_in_the_runtimes_form(aws: Running, path: str, header
     connection.close()
     assert (response.status, response.getheader("x-amzn-errortype")) == (400, "ValidationError")
     assert f"at '{where}' failed to satisfy constraint" in answer["Message"]
+
+
+def test_what_was_right_once_does_not_make_another_request_right() -> None:
+    for _ in range(2):
+        check("InvokeEndpoint", PATH, {"content-type": "text/csv", "host": "h"})
+        with pytest.raises(ValidationException):
+            check("InvokeEndpoint", "/endpoints/_e/invocations", {"content-type": "text/csv"})
+        with pytest.raises(ValidationException):
+            check("InvokeEndpoint", PATH, {"content-type": "x" * 1025})

@@ -260,8 +260,9 @@ def _numbers(frame: pd.DataFrame, columns: list[Column]) -> NDArray[np.float64]:
 
 
 def _categories(frame: pd.DataFrame, columns: list[Column]) -> NDArray[Any]:
-    cells = frame[[column.name for column in columns]].astype(object)
-    return cells.where(cells.notna(), _MISSING_CATEGORY).to_numpy(dtype=object)
+    cells: NDArray[Any] = np.column_stack([frame[column.name].to_numpy(dtype=object) for column in columns])
+    cells[pd.isna(cells)] = _MISSING_CATEGORY
+    return cells
 
 
 def _texts(frame: pd.DataFrame, column: Column) -> list[str]:
