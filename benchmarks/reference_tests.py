@@ -19,7 +19,8 @@ def delong(challenger: Answers, champion: Answers) -> float:
         among_negative.append(1 - _share_below(score[~positive], score[positive]))
     gains = [one[0] - one[1] for one in (among_positive, among_negative)]
     error = np.sqrt(sum(gain.var(ddof=1) / len(gain) for gain in gains))
-    return float(stats.norm.sf(gains[0].mean() / error))
+    # A perfect ranking by both, or one row of a class: nothing varies, so nothing is shown.
+    return float(stats.norm.sf(gains[0].mean() / error)) if error > 0 else 1.0
 
 
 def mcnemar(challenger: Answers, champion: Answers) -> float:

@@ -61,7 +61,7 @@ class World:
         self.until(
             lambda: self.api.tasks(dag_id, run_id)[task_id]["state"] == "awaiting_input",
             f"{dag_id} {run_id} asks a person",
-            200,
+            400,
         )
         # Airflow takes an answer within the same second for a task that died, and tries again; no person is that quick.
         told = rf"Finished: .*task_id={task_id}, run_id={re.escape(run_id)},.*state=awaiting_input"

@@ -20,30 +20,40 @@ from scripts.stack import salt_of
 
 SLICE = "Premium"
 """The cut that the regressed challenger gets wrong."""
-NOISE: dict[str, dict[str, Callable[[pd.DataFrame], Any]]] = {
+Noise = Callable[[pd.DataFrame], Any]
+
+
+def _everywhere(spread: float) -> Noise:
+    return lambda _: spread
+
+
+TABLES: dict[str, dict[str, tuple[int, Noise]]] = {
     "accept_gate": {
-        "weak": lambda table: np.where(table["cut"] == SLICE, 0.0, 1.0),
-        "regressed": lambda table: np.where(table["cut"] == SLICE, 1.0, 0.0),
-        "clean": lambda _: 0.0,
-        "worse": lambda _: 0.5,
+        "weak": (2000, lambda table: np.where(table["cut"] == SLICE, 0.0, 1.0)),
+        "regressed": (2000, lambda table: np.where(table["cut"] == SLICE, 0.8, 0.0)),
+        "better": (2000, _everywhere(0.5)),
+        "few": (850, _everywhere(0.0)),
     },
-    "accept_gate_asked": {"noisy": lambda _: 0.6, "clean": lambda _: 0.0, "again": lambda _: 0.1},
-    "accept_gate_late": {"noisy": lambda _: 0.6, "clean": lambda _: 0.0},
+    "accept_gate_asked": {
+        "first": (850, _everywhere(0.6)),
+        "second": (850, _everywhere(0.0)),
+        "third": (850, _everywhere(0.1)),
+        "worse": (850, _everywhere(1.0)),
+    },
 }
-"""By pipeline and table: the noise of a row's price, as the standard deviation of its logarithm."""
-ROWS = {"accept_gate": 2000, "accept_gate_asked": 850, "accept_gate_late": 850}
-"""The last two leave fewer than 200 test rows: too few to tell by the RMSE, so the gate is in doubt."""
+"""By pipeline and table: its rows, and the standard deviation of the noise in a price's logarithm. Of 850 rows fewer
+than 200 are test rows, which is too few to trust the RMSE: the gate is in doubt."""
 
 
 def write(folder: Path) -> None:
     """Write ``<pipeline>_<table>.csv`` for each."""
     every = rdataset("ggplot2", "diamonds").drop(columns="rownames").sample(2000, random_state=11)
-    for pipeline, tables in NOISE.items():
-        rows = every[: ROWS[pipeline]].reset_index(drop=True)
-        rows.insert(0, "stone", [f"stone-{number}" for number in range(len(rows))])
-        hashes = keyed_hashes(key_codes([list(rows["stone"])]), salt_of(pipeline))
-        trained_on = assign(hashes, SplitSpec(key=("stone",))) != TEST
-        for name, spread in tables.items():
-            noise = np.random.default_rng(5).normal(0, 1, len(rows)) * spread(rows) * trained_on
-            table = rows.assign(price=(rows["price"] * np.exp(noise)).round(2))
-            table.to_csv(folder / f"{pipeline}_{name}.csv", index=False)
+    for pipeline, tables in TABLES.items():
+        for name, (rows, spread) in tables.items():
+            table = every[:rows].reset_index(drop=True)
+            table.insert(0, "stone", [f"stone-{number}" for number in range(rows)])
+            hashes = keyed_hashes(key_codes([list(table["stone"])]), salt_of(pipeline))
+            trained_on = assign(hashes, SplitSpec(key=("stone",))) != TEST
+            noise = np.random.default_rng(5).normal(0, 1, rows) * spread(table) * trained_on
+            prices = (table["price"] * np.exp(noise)).round(2)
+            table.assign(price=prices).to_csv(folder / f"{pipeline}_{name}.csv", index=False)

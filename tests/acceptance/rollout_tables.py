@@ -1,4 +1,4 @@
-"""Three tables of the same stones, of which each makes a better model than the one before, and a slow model's source."""
+"""Three tables of the same stones, of which each makes a better model than the one before; a slow model's source."""
 
 from __future__ import annotations
 

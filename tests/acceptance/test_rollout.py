@@ -85,7 +85,9 @@ def test_of_two_runs_at_once_the_slow_canary_is_rolled_back_and_one_trigger_undo
         trains: world.begin(trains, {"source": str(world.data / "rollout_better.csv")}),
         rival: world.begin(rival, {}),
     }
-    world.until(lambda: any(decided(world, *run) for run in runs.items()), "one of the two is about to be deployed")
+    world.until(
+        lambda: any(decided(world, *run) for run in runs.items()), "one of the two is about to be deployed", 300
+    )
     with Load(world.stack.aws_port, ENDPOINT, a_row(world, first), callers=64, rate=200) as load:
         assert world.wait(rival, runs[rival], 300) == "failed"
         second = world.finished(trains, runs[trains])

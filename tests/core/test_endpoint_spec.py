@@ -64,6 +64,8 @@ def test_a_canary_with_an_alarm_is_taken(tmp_path: Path) -> None:
          "alarms: {latency_ms: 1, evaluation_periods: 2}}", "rollout.wait: expected at least 120 s"),
         ("{rollout: {strategy: linear, step: 10}, instance_count: 10, alarms: {names: [a]}}",
          "lease: expected at least 3300 s, as long as the rollout may take (rollout.max_time, or its waits of 2700 s"),
+        ("{rollout: {strategy: rolling, step: 50, wait: 1m}, instance_count: 2, lease: 20m, alarms: {names: [a]}}",
+         "lease: expected at least 1320 s"),
         ("{rollout: {strategy: canary, step: 50, max_time: 2h}, instance_count: 2, alarms: {names: [a]}}",
          "lease: expected at least 7200 s"),
         ("{rollout: {strategy: canary, step: 50, wait: 1h, max_time: 30m}, instance_count: 2, alarms: {names: [a]}}",

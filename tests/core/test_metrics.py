@@ -10,13 +10,16 @@ from sklearn import metrics as sk
 from automl_retraining.core.errors import EvidenceError
 from automl_retraining.core.metric_table import METRICS, metrics_for
 from automl_retraining.core.metrics import (
+    VALUES,
     Answers,
     Floats,
     Task,
     auc_of_weights,
     encode,
     metric_value,
+    sums_by,
     undefined_reason,
+    value_of_sums,
 )
 from tests.support.evidence import BINARY, MULTICLASS, REGRESSION, binary, multiclass, regression
 
@@ -94,8 +97,6 @@ def test_each_metric_equals_scikit_learns_on_rows_drawn_at_random_ties_included(
 
 @pytest.mark.parametrize("task", [BINARY, MULTICLASS, REGRESSION], ids=lambda task: task.problem_type)
 def test_a_resample_scores_as_scikit_learn_scores_its_rows_weighted(task: Task) -> None:
-    from automl_retraining.core.metrics import VALUES, value_of_sums
-
     answers = _answers(task, 7, rows=60)
     weights = np.random.default_rng(8).multinomial(60, np.full(60, 1 / 60), size=20).astype(np.float64)
     for spec in metrics_for(task.problem_type):
@@ -183,3 +184,37 @@ def test_a_model_without_probabilities_has_no_auc_and_no_log_loss() -> None:
     for metric in ("roc_auc", "log_loss"):
         found = undefined_reason(METRICS[metric], answers, BINARY, "the champion")
         assert found == "the champion answers no probabilities"
+
+
+def test_the_sums_of_many_rows_are_those_of_all_of_them_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Columns are made some rows at a time, by unit or not, and the AUC's placements are searched so too."""
+    answers = binary(np.random.default_rng(4), 500, 1.0, ties=20)[0]
+    units = np.random.default_rng(5).integers(0, 7, 500)
+    for name in ("roc_auc", "f1", "log_loss"):
+        whole = VALUES[name][0](answers, BINARY)(slice(None))
+        with monkeypatch.context() as small:
+            small.setattr("automl_retraining.core.metrics.ROWS_AT_ONCE", 64)
+            columns = VALUES[name][0](answers, BINARY)
+            total, by_unit = sums_by(columns, 500), sums_by(columns, 500, units, 7)
+        np.testing.assert_allclose(total, whole.sum(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(by_unit, [whole[units == unit].sum(axis=0) for unit in range(7)], rtol=1e-12)
+
+
+def test_classes_as_categories_are_coded_as_their_texts_are_in_one_byte_a_row() -> None:
+    table = pd.DataFrame({"truth": ["yes", "no", "yes"], "prediction": ["yes", "yes", "yes"]})
+    texts = encode(table, BINARY)
+    categories = encode(table.astype("category"), BINARY)
+    assert categories.truth.tolist() == texts.truth.tolist() == [1, 0, 1]
+    assert categories.prediction.tolist() == texts.prediction.tolist() == [1, 1, 1]
+    assert categories.truth.dtype == np.int8
+
+
+@pytest.mark.parametrize("order", [["p:no", "p:yes"], ["p:yes", "p:no"], ["p:yes", "other", "p:no"]])
+def test_probabilities_are_taken_in_the_order_of_the_labels_wherever_their_columns_stand(order: list[str]) -> None:
+    columns = {"p:no": [0.9, 0.2], "p:yes": [0.1, 0.8], "other": [7.0, 7.0]}
+    table = pd.DataFrame(
+        {"truth": ["no", "yes"], "prediction": ["no", "yes"]} | {name: columns[name] for name in order}
+    )
+    found = encode(table, BINARY).probabilities
+    assert found is not None
+    assert found.tolist() == [[0.9, 0.1], [0.2, 0.8]]

@@ -166,3 +166,29 @@ def test_a_hundred_thousand_rows_join_completely() -> None:
     scores = join(truth, _classes(outputs))
     assert (scores["p:no"] == 0.75).all()
     assert scores.index.is_monotonic_increasing
+
+
+def test_scores_of_classes_that_look_like_numbers_or_truth_values_stay_texts() -> None:
+    numbered = scores_from_csv(b"row_id,truth,prediction,p:1,p:2\n1,1,2,.5,.5\n2,2,1.0,.1,.9\n")
+    assert numbered["prediction"].tolist() == ["2", "1.0"]
+    answered = scores_from_csv(b"row_id,truth,prediction\n1,True,False\n")
+    assert answered["truth"].tolist() == ["True"]
+
+
+def test_scores_that_are_all_numbers_are_read_to_the_very_double() -> None:
+    found = scores_from_csv(b"row_id,truth,prediction,group\n1,0.30000000000000004,1e-7,007\n2,3,4,\n")
+    assert found["truth"].tolist() == [0.30000000000000004, 3.0]
+    assert found["group"].tolist() == ["007", ""]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (b"1,2,3,4\n", "expected a CSV file"),
+        (b"1,2,3\n1,2,3\n", "each row id once"),
+        (b"x,2,3\n", "a whole number as row_id, found 'x'"),
+    ],
+)
+def test_a_scores_file_that_is_wrong_says_where(lines: bytes, words: str) -> None:
+    with pytest.raises(EvidenceError, match=words):
+        scores_from_csv(b"row_id,truth,prediction\n" + lines)

@@ -12,7 +12,7 @@ from automl_retraining.core.evaluation import evaluate
 from automl_retraining.core.gate import decide
 from automl_retraining.core.metrics import Task
 from automl_retraining.core.predictions import scores_to_csv
-from automl_retraining.core.records import CheckResult, ModelRef
+from automl_retraining.core.records import CheckResult, Evaluation, ModelRef
 from automl_retraining.core.replay import replay
 from tests.support.evidence import (
     BINARY,
@@ -160,7 +160,10 @@ def test_predictions_from_anywhere_are_judged_by_their_scores_alone() -> None:
         ({"scores/leaked.csv": b"row_id\n-3\n"}, "scores/leaked.csv: expected a line row_id"),
         ({"decision.json": b"{"}, "decision.json: expected the record Decision, found something else"),
         ({"decision.json": None}, "expected a policy, or the folder's decision.json with one, found neither"),
-        ({"evaluation.json": b"{}"}, "evaluation.json: expected the record Evaluation, found something else: member pipeline"),
+        (
+            {"evaluation.json": b"{}"},
+            "evaluation.json: expected the record Evaluation, found something else: member pipeline",
+        ),
         ({"manifest.json": b"[]"}, "manifest.json: expected the record Manifest, found something else"),
     ],
 )
@@ -171,6 +174,31 @@ def test_a_folder_that_cannot_be_judged_is_refused_with_the_files_name(
     with pytest.raises(EvidenceError) as caught:
         replay(files)
     assert words in str(caught.value)
+
+
+def test_classes_that_only_one_of_the_models_answers_are_classes_too() -> None:
+    """Without p: columns."""
+    files = {
+        "scores/challenger.csv": b"row_id,truth,prediction\n1,a,a\n2,b,b\n",
+        "scores/champion.csv": b"row_id,truth,prediction\n1,a,c\n2,b,b\n",
+    }
+    found = replay(files, policy("accuracy"))
+    assert found.evaluation.labels == ("a", "b", "c")
+    assert found.decision.verdict == "doubt"
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@pytest.mark.parametrize("task", [BINARY, REGRESSION], ids=lambda task: task.problem_type)
+def test_a_handful_of_rows_is_doubt_whose_files_can_be_read_again(task: Task, rows: int) -> None:
+    """An interval may have no end there, and JSON no infinity."""
+    rng = np.random.default_rng(0)
+    models = binary(rng, rows, 1.5, 1.0) if task is BINARY else regression(rng, rows, 0.5, 0.6)
+    roles = ("challenger", "champion")
+    files = {f"scores/{role}.csv": scores_to_csv(scores(one, task)) for role, one in zip(roles, models, strict=True)}
+    found = replay(files, policy("roc_auc" if task is BINARY else "rmse"))
+    assert found.decision.verdict == "doubt"
+    assert Evaluation.model_validate_json(found.evaluation.to_json()) == found.evaluation
+    assert "NaN" not in found.evaluation.to_json()
 
 
 def test_scores_of_one_class_alone_are_refused_and_say_what_is_missing() -> None:

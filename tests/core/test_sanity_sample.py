@@ -29,7 +29,7 @@ def drawn(data: bytes, of: int, rows: int = 50, seed: int = 1, chunk: int = 100,
     """Draw from a stream that comes in small pieces."""
     from automl_retraining.core.records import ColumnProfile
 
-    columns = tuple(ColumnProfile(missing=0, distinct=3, **column) for column in COLUMNS)  # type: ignore[arg-type]
+    columns = tuple(ColumnProfile(missing=0, distinct=3, **column) for column in COLUMNS)
     manifest = regression(columns=columns)
     part = manifest.split.train.model_copy(update={"rows": of})
     return draw(Dribble(data, chunk), "part", part, manifest, rows=rows, seed=[seed], **more)

@@ -57,9 +57,21 @@ def test_bodies_may_be_packed_and_chunked(connection: http.client.HTTPConnection
     ("body", "headers", "status", "code", "said"),
     [
         (b"nonsense", {"Content-Encoding": "gzip"}, 400, "SerializationException", "Expected a body in gzip"),
-        (gzip.compress(b"{}", mtime=0)[:-4], {"Content-Encoding": "gzip"}, 400, "SerializationException", "one that is cut off"),
+        (
+            gzip.compress(b"{}", mtime=0)[:-4],
+            {"Content-Encoding": "gzip"},
+            400,
+            "SerializationException",
+            "one that is cut off",
+        ),
         (b"{}", {"Content-Encoding": "br"}, 400, "SerializationException", "gzip or none, found 'br'"),
-        (gzip.compress(b" " * 5_000_000, mtime=0), {"Content-Encoding": "gzip"}, 413, "RequestEntityTooLarge", "once unpacked"),
+        (
+            gzip.compress(b" " * 5_000_000, mtime=0),
+            {"Content-Encoding": "gzip"},
+            413,
+            "RequestEntityTooLarge",
+            "once unpacked",
+        ),
         (b" " * 5_000_000, {}, 413, "RequestEntityTooLarge", "at most 4194304 bytes"),
         (b"[1]", {}, 400, "SerializationException", "Expected an object at '/', found a list."),
         (b"<xml/>", {}, 400, "SerializationException", "Expected a JSON object in the request's body"),

@@ -55,7 +55,7 @@ def split(tmp_path: Path, rows: list[str], run_id: str = RUN_ID, header: str = "
     (tmp_path / "t.csv").write_bytes(table(header, rows))
     SplitOperator(task_id="split", pipeline=pipeline(), source=str(tmp_path / "t.csv"), min_train_rows=100).execute(
         {"run_id": run_id}
-    )  # type: ignore[typeddict-item]
+    )
 
 
 def check(champion: ModelRef | None = None, **checks: Any) -> Any:
@@ -103,7 +103,9 @@ def test_stop_fails_for_good_before_anything_is_paid_for(s3: Any, tmp_path: Path
 
 def test_with_every_check_off_nothing_is_read_and_nothing_old_stays(s3: Any, tmp_path: Path) -> None:
     """There is not even a manifest to read in the second run."""
-    off = dict.fromkeys(("single_feature", "identifier", "duplicates", "target_shift", "train_test"), "off")
+    off: dict[str, Any] = dict.fromkeys(
+        ("single_feature", "identifier", "duplicates", "target_shift", "train_test"), "off"
+    )
     split(tmp_path, binary_rows(900))
     check()
     storage_keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET)["Contents"]]

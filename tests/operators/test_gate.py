@@ -95,9 +95,11 @@ def test_a_person_is_asked_as_the_policy_says(
     storage.write_bytes(s3, f"{BEFORE}/data/keys.bin", runs.keys(*(runs.HASHES[row] for row in leaked)))
     evaluated(s3, *noise)
     operator, ctx = gate(s3, approval=approval)
-    with suppress(DownstreamTasksSkipped):  # what follows the task followed is not skipped, which may be all
+    with suppress(DownstreamTasksSkipped):
         operator.execute(ctx)
-    assert ctx["ti"].xcom_pull("gate", "skipmixin_key") == {"followed": [followed]}
+    # Airflow adds what comes after the task followed and directly after the gate too.
+    found = set(ctx["ti"].xcom_pull("gate", "skipmixin_key")["followed"])
+    assert found - ({"update_endpoint", "keep_champion"} if followed == "approve" else set()) == {followed}
 
 
 def test_without_an_evaluation_it_fails_for_good(s3: Any) -> None:

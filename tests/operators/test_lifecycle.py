@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from automl_retraining.core.config import AwsSpec
 from automl_retraining.operators.lifecycle import RetentionOperator, TeardownOperator
 from automl_retraining.sagemaker import retention, storage
 from automl_retraining.sagemaker.pace import Paced
@@ -92,6 +93,20 @@ def test_what_aws_delays_is_tried_again_and_what_it_refuses_fails_for_good(accou
     account.breaking["delete_model"] = [refused("Delete", "may not", "AccessDeniedException")]
     with pytest.raises(AirflowFailException, match=r"model art-model-churn-0 could not be deleted.*may not"):
         ran(retire(), account, s3, dry_run=False)
+
+
+@pytest.mark.usefixtures("later")
+def test_a_pipeline_without_a_bucket_does_not_stop_the_others(
+    account: FakeAccount, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named; where none has one, the task fails."""
+    monkeypatch.delenv("AUTOML_RETRAINING_BUCKET")
+    good = scope(days=30).pipeline.model_copy(update={"aws": AwsSpec(bucket=BUCKET)})
+    bad = scope("cars").pipeline
+    summary = ran(RetentionOperator(task_id="retire", pipelines=[good, bad]), account, s3, dry_run=True)
+    assert "AUTOML_RETRAINING_BUCKET" in summary["skipped"]["cars"]
+    with pytest.raises(AirflowFailException, match="AUTOML_RETRAINING_BUCKET"):
+        ran(RetentionOperator(task_id="retire", pipelines=[bad]), account, s3, dry_run=True)
 
 
 def remove(confirm: str) -> TeardownOperator:

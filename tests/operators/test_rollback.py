@@ -49,7 +49,7 @@ class Answers:
         return {"Body": BytesIO(self.body)}
 
 
-def back(sm: FakeSageMaker, s3: Any, runtime: Answers | None = None, **options: str) -> Any:
+def back(sm: FakeSageMaker, s3: Any, runtime: Answers | None = None, **options: Any) -> Any:
     """The operator under test."""
     operator = RollbackOperator(task_id="rollback", pipeline=pipeline(), **options)
     with_clients(operator, sm, s3).__dict__["_client"] = lambda service: runtime or Answers()
@@ -116,7 +116,7 @@ def test_a_configuration_or_a_model_may_be_named(sm: FakeSageMaker, s3: Any, pro
     ],
 )
 def test_what_cannot_be_put_back_is_refused_in_words(
-    sm: FakeSageMaker, s3: Any, promoted: list[str], options: dict[str, str], sentence: str
+    sm: FakeSageMaker, s3: Any, promoted: list[str], options: dict[str, Any], sentence: str
 ) -> None:
     """Before anything is written; the lease is given back."""
     sm.model("theirs")
@@ -257,7 +257,8 @@ def test_a_model_put_back_that_answers_differently_serves_but_the_run_fails(
     sm.settle(ENDPOINT)
     with pytest.raises(AirflowFailException, match="It was put back and serves all the same") as caught:
         back(sm, s3, wrong, to_config=promoted[0]).settled(ctx, {})
-    leave_reason({**ctx, "exception": caught.value})
+    ctx["exception"] = caught.value
+    leave_reason(ctx)
     outcome = record(sm, s3, ctx, fails=True)
     assert (outcome.outcome, outcome.champion, outcome.failed_tasks) == ("rolled_back", "m1", ("rollback",))
     assert "serves m1 again instead of m3. endpoint art-churn, variant 'champion': expected" in outcome.sentence
@@ -270,7 +271,8 @@ def test_a_rollback_that_was_refused_is_a_failed_outcome_with_its_reason(
     ctx = context("rollback")
     with pytest.raises(AirflowFailException) as caught:
         back(sm, s3, to_config="gone").execute(ctx)
-    leave_reason({**ctx, "exception": caught.value})
+    ctx["exception"] = caught.value
+    leave_reason(ctx)
     outcome = record(sm, s3, ctx, fails=True)
     assert (outcome.outcome, outcome.champion, outcome.previous_champion) == ("failed", "m3", None)
     assert "found that it was deleted" in outcome.sentence

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from automl_retraining.core.errors import AlarmRaised
 from automl_retraining.operators.endpoint import KEPT, UpdateEndpointOperator
+from automl_retraining.operators.endpoint_writer import patience
 from automl_retraining.operators.smoke_test import SmokeTestOperator
 from automl_retraining.sagemaker import storage, tags
 from automl_retraining.sagemaker.endpoint import tags_of
@@ -231,3 +232,12 @@ def test_a_median_latency_above_the_limit_goes_back_as_a_wrong_answer_does(
     sm.settle(ENDPOINT)
     with pytest.raises(AirflowFailException, match=r"median latency of at most 1e-09 ms .* m1, was put back"):
         smoke(1e-9).settled(ctx, {})
+
+
+@pytest.mark.parametrize("lease", [60, 1800, 6 * 3600])
+def test_a_task_tries_until_another_ones_lease_has_surely_expired(lease: int) -> None:
+    """However long a rollout may take; a lost run's lease is taken over only then."""
+    given = patience(pipeline(endpoint={"lease": lease}))
+    delays = [min(10 * 2**number, given["max_retry_delay"].total_seconds()) for number in range(given["retries"])]
+    assert sum(delays) > lease
+    assert given["retries"] >= 8

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 
 from automl_retraining.core.records import Decision, Outcome
 from automl_retraining.sagemaker import lease, retention, storage, tags
+from automl_retraining.sagemaker.delete import delete_below
 from automl_retraining.sagemaker.pace import Paced
 from tests.support.fake_endpoints import refused
 from tests.support.fake_registry import FakeAccount
@@ -89,6 +89,35 @@ def test_the_champions_reference_stays_with_its_folder(sm: FakeAccount, s3: Any)
     storage.write_record(s3, f"s3://{BUCKET}/churn/runs/r4/decision.json", Decision.model_validate(decision))
     found = retention.look(sm, s3, [scope(**POLICY)], SOON)
     assert not {"art-model-churn-0", f"s3://{BUCKET}/churn/runs/r0"} & names(found)
+
+
+def test_a_reference_that_cannot_be_told_leaves_a_pipeline_that_needs_it_alone(sm: FakeAccount, s3: Any) -> None:
+    """Its champion's decision is gone: what it answers to may be anything."""
+    needy = scope(gate={"metric": "rmse", "mode": "non_inferiority", "margin": 0.1}, **POLICY)
+    found = retention.look(sm, s3, [needy], SOON)
+    assert "decision.json" in found.skipped["churn"]
+    assert not found.plans
+
+
+@pytest.mark.parametrize("text", ["not json", "[]", '{"word": "promoted"}'])
+def test_an_outcome_of_another_version_counts_as_a_promotion(sm: FakeAccount, s3: Any, text: str) -> None:
+    """Rather kept than lost; and no single file stops the tidying."""
+    for run in (0, 2):
+        storage.write_text(s3, f"s3://{BUCKET}/churn/runs/r{run}/outcome.json", text)
+    found = retention.look(sm, s3, [scope(**{**POLICY, "models": 3})], SOON)
+    assert "art-model-churn-0" not in names(found)
+    storage.write_text(s3, f"s3://{BUCKET}/churn/state/last_run.json", text)
+    assert "LastRun" in retention.look(sm, s3, [scope(**POLICY)], SOON).skipped["churn"]
+
+
+def test_a_run_folder_of_many_objects_goes_page_by_page(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The listing goes on where it was, though what it listed is gone."""
+    monkeypatch.setattr("automl_retraining.sagemaker.delete._BATCH", 2)
+    for number in range(5):
+        storage.write_text(s3, f"s3://{BUCKET}/many/{number}", "x")
+    storage.write_text(s3, f"s3://{BUCKET}/many-others", "x")
+    assert delete_below(s3, f"s3://{BUCKET}/many/") == 5
+    assert storage.list_uris(s3, f"s3://{BUCKET}/many") == [f"s3://{BUCKET}/many-others"]
 
 
 def test_a_model_that_somebody_elses_endpoint_serves_stays_whichever_variant(sm: FakeAccount, s3: Any) -> None:
@@ -231,7 +260,6 @@ def test_calls_come_no_faster_than_they_may() -> None:
     assert time[0] == pytest.approx(110)
 
 
-def test_the_tags_of_a_run_are_those_that_are_looked_for(sm: FakeAccount) -> None:
+def test_the_tags_of_a_run_are_those_that_are_looked_for() -> None:
     """The support stands for what the operators write."""
     assert scope().owns(run_tags("churn", "r1"))
-    assert boto3.client("sagemaker", "us-east-1").meta.service_model.operation_model("DeleteModelPackage")

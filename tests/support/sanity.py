@@ -20,7 +20,7 @@ from tests.support.splits import SALT, run_split
 SEED = 7
 
 
-def csv_of(columns: Mapping[str, Sequence[Any]]) -> bytes:
+def csv_of(columns: Mapping[str, Any]) -> bytes:
     """A table of these columns."""
     lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
     return ("\n".join(lines) + "\n").encode()

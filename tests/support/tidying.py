@@ -14,11 +14,10 @@ from tests.support.fake_registry import ACCOUNT, FakeAccount
 BUCKET, NOW = "tidying", datetime(2027, 1, 1, tzinfo=UTC)
 
 
-def scope(name: str = "churn", *, endpoint: dict[str, Any] | None = None, **retention: Any) -> Scope:
+def scope(name: str = "churn", *, gate: dict[str, Any] | None = None, **retention: Any) -> Scope:
     """A pipeline with this policy."""
     document = {
-        "name": name, "source": "a.csv", "target": "y", "gate": {"metric": "rmse"}, "retention": retention,
-        "endpoint": endpoint or {},
+        "name": name, "source": "a.csv", "target": "y", "gate": gate or {"metric": "rmse"}, "retention": retention
     }  # fmt: skip
     return Scope(Pipeline.model_validate(document), BUCKET, "default")
 

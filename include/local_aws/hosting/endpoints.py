@@ -35,24 +35,23 @@ class Endpoints:
         self._services = services
         self._closing = threading.Event()
         self._keeper = Keeper(self.board, self._closing)
+        # What there is before the first request comes: what requests begin is not to be begun, or tidied away, again.
+        self._found = services.store.all("endpoint")
+        self._leftovers = list((services.directory / "endpoints").glob("*/*/*"))
 
     def begin(self) -> None:
         """Bring back what served, and go on with what was under way, when the server ended."""
         self._keeper.begin()
         self._discard_leftovers()
         works: dict[str, Work] = {"Deleting": self.remove, "Creating": self.deploy}
-        for record in self._services.store.all("endpoint"):
+        for record in self._found:
             if record.status != "Failed":
                 self.in_background(works.get(record.status, self._restore), record.region, record.name)
 
     def _discard_leftovers(self) -> None:
         """Remove the files of deployments and deletions that a killed server did not end."""
-        serving = {
-            Path(variant["root"]).name
-            for record in self._services.store.all("endpoint")
-            for variant in record.body.get("variants", ())
-        }
-        for root in (self._services.directory / "endpoints").glob("*/*/*"):
+        serving = {Path(variant["root"]).name for record in self._found for variant in record.body.get("variants", ())}
+        for root in self._leftovers:
             if root.name not in serving:
                 shutil.rmtree(root, ignore_errors=True)
 

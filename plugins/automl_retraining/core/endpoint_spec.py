@@ -15,7 +15,7 @@ STEP_LIMITS: dict[Strategy, tuple[int, int]] = {"canary": (1, 50), "linear": (10
 """Smallest and largest step of each strategy, in percent of the fleet (SageMaker's CanarySize, LinearStepSize and
 MaximumBatchSize)."""
 STARTING = 600
-"""Seconds allowed for the instances of a new fleet to start, beyond a rollout's waits. SageMaker says no figure."""
+"""Seconds allowed for new instances to start, beyond a rollout's waits. SageMaker says no figure."""
 MOST_ALARMS = 10
 """AutoRollbackConfiguration takes at most so many."""
 
@@ -65,15 +65,22 @@ class RolloutSpec(Section):
 
     def waits(self, instances: int) -> int:
         """Seconds that a fleet of so many instances waits in all, where nothing goes wrong."""
-        if not self.gradual:
-            return self.termination_wait
-        if self.strategy == "canary":
-            return self.wait + self.termination_wait
-        assert self.step is not None
-        shifts = math.ceil(instances / max(1, instances * self.step // 100))
+        shifts = self.shifts(instances)
         if self.strategy == "rolling":
             return shifts * self.wait
         return (shifts - 1) * self.wait + self.termination_wait
+
+    def starts(self, instances: int) -> int:
+        """How often new instances are started: a rolling update starts each batch when the one before it is done."""
+        return self.shifts(instances) if self.strategy == "rolling" else 1
+
+    def shifts(self, instances: int) -> int:
+        """In how many steps the traffic of a fleet of so many instances moves."""
+        if self.step is None:
+            return 1
+        if self.strategy == "canary":
+            return 2
+        return math.ceil(instances / max(1, instances * self.step // 100))
 
     @property
     def watched(self) -> tuple[str, int]:
@@ -190,14 +197,14 @@ class EndpointSpec(Section):
 
         An update that waits for nothing is held against no figure: SageMaker says none for how long it takes.
         """
-        waits = self.rollout.waits(instances)
-        longest = self.rollout.max_time or (waits + STARTING if waits else 0)
+        waits, starting = self.rollout.waits(instances), STARTING * self.rollout.starts(instances)
+        longest = self.rollout.max_time or (waits + starting if waits else 0)
         if self.lease >= longest:
             return None
         return (
             f"expected at least {longest} s, as long as the rollout may take (rollout.max_time, or its waits of "
-            f"{waits} s and {STARTING} s for instances to start), found {self.lease}: another run could write the endpoint in "
-            "the middle of it"
+            f"{waits} s and {starting} s for instances to start), found {self.lease}: another run could write the "
+            "endpoint in the middle of it"
         )
 
 

@@ -71,7 +71,10 @@ def logit(value: float, drawn: Floats, units: int, confidence: float) -> Interva
     error = _standard_error(drawn, units)
     if error is None:
         return None
+    if units < 2:
+        return interval(value, 0.0, 1.0)  # a single unit does not say how much units differ
     half = student_quantile((1 + confidence) / 2, units - 1) * error / (value * (1 - value))
+    half = min(half, 600.0)  # beyond it the ends are 0 and 1 in any case, and exp has no more numbers
     middle = math.log(value / (1 - value))
     return interval(value, 1 / (1 + math.exp(half - middle)), 1 / (1 + math.exp(-half - middle)))
 

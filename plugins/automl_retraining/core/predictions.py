@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -21,6 +22,7 @@ from automl_retraining.core.section import ProblemType
 ROW_ID = "row_id"
 _OWN = frozenset({"prediction"})
 _SUM_TOLERANCE = 0.01
+_BOOLEAN = re.compile(rb"true|false", re.IGNORECASE)
 
 
 def read_truth(data: bytes) -> pd.DataFrame:
@@ -115,6 +117,9 @@ def scores_from_csv(data: bytes) -> pd.DataFrame:
     Raises:
         EvidenceError: a column of the scores is missing, an id is double, a probability is no number.
     """
+    quickly = _typed_scores(data)
+    if quickly is not None:
+        return quickly
     table = _read_table(data, "scores")
     for needed in (ROW_ID, "truth", "prediction"):
         if needed not in table:
@@ -130,6 +135,38 @@ def scores_from_csv(data: bytes) -> pd.DataFrame:
         for column in pair:
             scores[column] = _floats(scores[column], scores.index)
     return scores
+
+
+def _typed_scores(data: bytes) -> pd.DataFrame | None:
+    """The scores, parsed straight into numbers and classes; None where anything is not as it should be.
+
+    A tenth of the memory of texts, which matters from a million rows. What is wrong, the way by texts can say.
+    """
+    if _BOOLEAN.search(data):
+        return None  # read as a number it would be 1 or 0
+    try:
+        head = pd.read_csv(io.BytesIO(data), header=None, nrows=1, dtype=str, keep_default_na=False, encoding="utf-8")
+        names = head.iloc[0].tolist()
+        shares = [name for name in names if name.startswith(PROBABILITY)]
+        kinds = {ROW_ID: "int64"} | dict.fromkeys(shares, "float64")
+        kinds |= dict.fromkeys(("truth", "prediction"), "str" if shares else "float64")
+        table = pd.read_csv(
+            io.BytesIO(data),
+            dtype={name: kinds.get(name, "str") for name in names},
+            keep_default_na=False,
+            encoding="utf-8",
+            float_precision="round_trip",
+        )
+    except (ValueError, OverflowError):
+        return None
+    numbers = table.select_dtypes("float64")
+    # Lines longer than the header's would have their first field as an index.
+    regular = table.columns.tolist() == names and isinstance(table.index, pd.RangeIndex)
+    if not regular or not {ROW_ID, "truth", "prediction"} <= set(names):
+        return None
+    if table[ROW_ID].duplicated().any() or not all(np.isfinite(numbers[name]).all() for name in numbers):
+        return None
+    return _with_classes(table.set_index(ROW_ID))
 
 
 def _with_classes(scores: pd.DataFrame) -> pd.DataFrame:

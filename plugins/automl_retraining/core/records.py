@@ -27,7 +27,8 @@ ColumnType = Literal["integer", "number", "text", "datetime", "empty"]
 class Record(BaseModel):
     """Base of all records: frozen, closed, JSON with a stable order."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # An interval on too few rows may have no end: "Infinity" in quotes, as JSON has no such number.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     def to_json(self) -> str:
         """The record as its file's text: two-space indent, a newline at the end."""

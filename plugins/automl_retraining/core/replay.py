@@ -85,7 +85,12 @@ def replay(
     subject = (
         Subject.of_manifest(manifest)
         if manifest
-        else Subject.of_scores(challenger, name=name, problem_type=problem_type, positive_class=positive_class)
+        else Subject.of_scores(
+            *(challenger, *(_scores(files, role) for role in (CHAMPION, REFERENCE) if role in files)),
+            name=name,
+            problem_type=problem_type,
+            positive_class=positive_class,
+        )
     )
     champion = before.champion if before else ModelRef(model_name="champion") if CHAMPION in files else None
     reference = before.reference if before else ModelRef(model_name="reference") if REFERENCE in files else None

@@ -170,11 +170,12 @@ def _kept_models(inventory: Inventory, configs: Mapping[str, str]) -> dict[str, 
 
 
 def _kept_versions(inventory: Inventory, policy: RetentionSpec, models: Mapping[str, str]) -> dict[str, str]:
-    kept = {}
-    for place, version in enumerate(sorted(inventory.versions, key=lambda each: each.number, reverse=True)):
-        if not version.ours:
-            kept[version.arn] = "its metadata do not name this pipeline: not ours"
-        elif version.status == "PendingManualApproval":
+    kept = {
+        each.arn: "its metadata do not name this pipeline: not ours" for each in inventory.versions if not each.ours
+    }
+    ours = (each for each in inventory.versions if each.ours)
+    for place, version in enumerate(sorted(ours, key=lambda each: each.number, reverse=True)):
+        if version.status == "PendingManualApproval":
             kept[version.arn] = "waits for a person"
         elif place < policy.packages:
             kept[version.arn] = f"of the newest {policy.packages} versions"

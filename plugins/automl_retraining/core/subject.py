@@ -49,19 +49,18 @@ class Subject:
     @classmethod
     def of_scores(
         cls,
-        scores: pd.DataFrame,
-        *,
+        *tables: pd.DataFrame,
         name: str,
         problem_type: ProblemType | None = None,
         positive_class: str | None = None,
     ) -> Subject:
-        """What a scores table alone says: classes are those of its ``p:`` columns, else those that occur in it.
+        """What scores tables alone say: classes are those of the ``p:`` columns, else those that occur in any.
 
         Numbers without ``p:`` columns are a regression, unless ``problem_type`` says otherwise. A column ``group`` or
         ``time`` says what is resampled.
 
         Args:
-            scores: as ``core.predictions.scores_from_csv`` reads it.
+            tables: one model's or more, as ``core.predictions.scores_from_csv`` reads them.
             name: stands for the pipeline and the run.
             problem_type: where it is known.
             positive_class: where it is known; else the second label.
@@ -69,13 +68,15 @@ class Subject:
         Raises:
             EvidenceError: one class only, or a positive class that is none of them.
         """
-        labels = [column.removeprefix(PROBABILITY) for column in scores.columns if column.startswith(PROBABILITY)]
+        columns = dict.fromkeys(column for table in tables for column in table.columns)
+        labels = [column.removeprefix(PROBABILITY) for column in columns if column.startswith(PROBABILITY)]
+        said = [table[column] for table in tables for column in ("truth", "prediction")]
         if not labels and (problem_type is None or problem_type == "Regression"):
-            numbers = all(pd.api.types.is_numeric_dtype(scores[column]) for column in ("truth", "prediction"))
+            numbers = all(pd.api.types.is_numeric_dtype(one) for one in said)
             if numbers or problem_type == "Regression":
-                return cls(name, name, "truth", "Regression", split_by=_split_by(scores))
+                return cls(name, name, "truth", "Regression", split_by=_split_by(tables[0]))
         if not labels:
-            labels = sorted({str(value) for column in ("truth", "prediction") for value in scores[column]})
+            labels = sorted({str(value) for one in said for value in one.unique()})
         if len(labels) < 2:
             raise EvidenceError(
                 f"scores: expected at least two classes (as p: columns, or in truth and prediction), found "
@@ -87,7 +88,7 @@ class Subject:
             )
         found: ProblemType = "BinaryClassification" if len(labels) == 2 else "MulticlassClassification"
         return cls(
-            name, name, "truth", problem_type or found, tuple(labels), positive_class, split_by=_split_by(scores)
+            name, name, "truth", problem_type or found, tuple(labels), positive_class, split_by=_split_by(tables[0])
         )
 
 

@@ -13,11 +13,11 @@ from automl_retraining.sagemaker import failures
 _LOG = logging.getLogger(__name__)
 
 
-def client(service: str, *, conn_id: str, region: str | None = None) -> Any:
+def client(service: str, *, conn_id: str, region: str | None = None, connections: int = 10) -> Any:
     """A boto3 client with the connection's credentials, region and ``endpoint_url``.
 
     Calls are retried by botocore with backoff (five attempts); what is submitted under a name of its own can be sent
-    again without harm.
+    again without harm. ``connections`` is how many it keeps open, for callers with many threads.
     """
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
     from botocore.config import Config
@@ -30,7 +30,7 @@ def client(service: str, *, conn_id: str, region: str | None = None) -> Any:
             retries={"mode": "standard", "total_max_attempts": 5},
             connect_timeout=10,
             read_timeout=60,
-            max_pool_connections=10,
+            max_pool_connections=connections,
         ),
     )
     return hook.get_conn()

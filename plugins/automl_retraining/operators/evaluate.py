@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -58,7 +59,8 @@ class EvaluateOperator(SageMakerOperator):
             if warning and warning != reference.NOT_ASKED:
                 self.log.warning("%s", warning)
         primary = evaluation.metric(self.pipeline.gate.metric)
-        return {"rows": evaluation.rows, "metric": primary.model_dump(mode="json") if primary else None}
+        # By way of JSON: an interval on too few rows may have no end, and XCom's database no infinity.
+        return {"rows": evaluation.rows, "metric": json.loads(primary.model_dump_json()) if primary else None}
 
     def _reference(self, context: Context, champion: ModelRef | None, state: str | None) -> dict[str, Any]:
         """The reference, and where its predictions are or why there are none; it is scored only as not inferior."""

@@ -59,12 +59,18 @@ class TidyingOperator(BaseOperator):
         """The S3 client."""
         return self._client("s3")
 
-    def scopes(self) -> list[Scope]:
-        """The pipelines with their bucket and deployment."""
+    def scopes(self) -> tuple[list[Scope], dict[str, str]]:
+        """The pipelines with their bucket and deployment; and by name why another one has none."""
         from automl_retraining.sagemaker.inventory import Scope
 
         deployment = Deployment.from_environment()
-        return [Scope(each, deployment.bucket_of(each), deployment.deployment) for each in self.pipelines]
+        found, without = [], {}
+        for each in self.pipelines:
+            try:
+                found.append(Scope(each, deployment.bucket_of(each), deployment.deployment))
+            except ConfigError as error:
+                without[each.name] = str(error)
+        return found, without
 
     def lease_owner(self, context: Context) -> str:
         """A token for leases that a retry of this task brings again."""
@@ -119,8 +125,11 @@ class RetentionOperator(TidyingOperator):
         from automl_retraining.sagemaker import retention
 
         dry_run = bool(context["params"]["dry_run"])
-        scopes, now = self.scopes(), datetime.now(UTC)
+        (scopes, without), now = self.scopes(), datetime.now(UTC)
+        if not scopes:
+            raise ConfigError("; ".join(without.values()))
         found = retention.look(self.sm, self.s3, scopes, now)
+        found.skipped |= without
         for name, planned in found.plans.items():
             self.say(f"{name}: {'would be retired' if dry_run else 'to be retired'}", planned.retire)
             self.say(f"{name}: old, and kept", planned.keep)
@@ -186,7 +195,10 @@ class TeardownOperator(TidyingOperator):
             )
         if confirmed:
             self._refuse_active_runs(context)
-        (scope,) = self.scopes()
+        scopes, without = self.scopes()
+        if without:
+            raise ConfigError(without[name])
+        (scope,) = scopes
         clients = teardown.Clients(self.sm, self.s3, self._client("cloudwatch"))
         removal = teardown.look(clients, scope)
         self.say(f"{name}: {'to be removed' if confirmed else 'would be removed'}", removal.items)

@@ -6,6 +6,7 @@ not a call for every run there ever was.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +14,13 @@ from datetime import datetime
 from typing import Any
 
 from automl_retraining.core.config import Pipeline
-from automl_retraining.core.errors import EndpointError
+from automl_retraining.core.errors import EndpointError, StorageError
 from automl_retraining.core.names import PREFIX
-from automl_retraining.core.records import Outcome
 from automl_retraining.core.retention import Config, Folder, Inventory, Model, Version
 from automl_retraining.sagemaker import endpoint, in_use, reference, registry, storage, tags
 from automl_retraining.sagemaker.pace import pages
+
+_UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,10 @@ def survey(sm: Any, s3: Any, scopes: Sequence[Scope], *, before: datetime | None
     for scope in scopes:
         try:
             inventory = _one(sm, s3, scope, used, configs[scope.name], models[scope.name], before)
+        except StorageError as error:
+            if error.retryable:
+                raise
+            found.skipped[scope.name] = str(error)
         except EndpointError as error:
             found.skipped[scope.name] = str(error)
         else:
@@ -99,18 +105,20 @@ def busy(sm: Any, s3: Any, scope: Scope, used: in_use.InUse, models: Collection[
     """What of the pipeline is in use, by name: with the run folders that it needs, and the champion's reference.
 
     Raises:
-        EndpointError: what the pipeline's endpoint serves cannot be told.
+        EndpointError: what the pipeline's endpoint serves, or what its champion answers to, cannot be told.
     """
     found = {**used.configs, **used.models, **_folders_in_use(sm, s3, scope, used, models)}
     champion = endpoint.read_champion(
         sm, scope.pipeline.endpoint_name, adopt=scope.pipeline.endpoint.adopt, pipeline=scope.name
     )
     if champion is not None:
-        held = reference.find(sm, s3, champion)
-        if held is not None:
-            found.setdefault(held.model_name, "the champion's reference: the last model promoted by superiority")
-            if held.run_folder:
-                found.setdefault(held.run_folder, "the run of the champion's reference")
+        held = reference.look(sm, s3, champion)
+        if held.model is None and scope.pipeline.gate.mode == "non_inferiority":
+            raise EndpointError(f"{held.problem}: nothing is retired that it may be")
+        if held.model is not None:
+            found.setdefault(held.model.model_name, "the champion's reference: the last model promoted by superiority")
+            if held.model.run_folder:
+                found.setdefault(held.model.run_folder, "the run of the champion's reference")
     return found
 
 
@@ -133,7 +141,7 @@ def resources(
         here = folder.startswith(f"s3://{scope.bucket}/")
         if here and folder not in outcomes:
             outcomes[folder] = _outcome(s3, folder)
-        promoted = not here or outcomes[folder] == "promoted"
+        promoted = not here or outcomes[folder] in ("promoted", _UNKNOWN)
         configs[scope.name].append(Config(name, each["CreationTime"], in_use.models_of(described or {}), promoted))
     limit = {"CreationTimeBefore": before} if before else {}
     for each in _named(sm, "list_models", "Models", "ModelName", **limit):
@@ -159,11 +167,13 @@ def _owner(scopes: Iterable[Scope], found: Mapping[str, str]) -> Scope | None:
 
 
 def _outcome(s3: Any, folder: str) -> str | None:
-    """What the run came to; None where it left no word."""
+    """The word of outcome.json; None where there is none, and unknown where it cannot be read any more."""
     try:
-        return storage.read_record(s3, storage.join(folder, "outcome.json"), Outcome).outcome
+        return str(json.loads(storage.read_bytes(s3, storage.join(folder, "outcome.json")))["outcome"])
     except storage.ObjectMissing:
         return None
+    except (ValueError, KeyError, TypeError):
+        return _UNKNOWN  # another version of this project wrote it: kept rather than lost
 
 
 def versions(sm: Any, scope: Scope, before: datetime | None) -> Iterator[Version]:
