@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
 from automl_retraining.core.metric_table import MINUS
-from automl_retraining.core.metrics import Answers, Floats, Task, metric_value
+from automl_retraining.core.metrics import Answers, Task, metric_value
+from automl_retraining.core.plot_data import MOST_DOTS, reliability, thin
 from automl_retraining.core.records import Interval, Leaderboard
 
 INK, MUTED, GRID, PAPER = "#010203", "#010204", "#010205", "#010206"
@@ -70,8 +71,6 @@ _STYLE: dict[str, Any] = {
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
 }
-_MOST_POINTS = 400
-_MOST_DOTS = 1500
 _WIDTH = 10.6
 _COLOUR = {"challenger": CHALLENGER, "champion": CHAMPION}
 
@@ -133,10 +132,10 @@ def curves(models: Mapping[str, Answers], task: Task) -> str:
             auc = metric_value("roc_auc", answers, task)
             style = {"color": _COLOUR[role], "linewidth": 2 if role == "challenger" else 1.6}
             false, true, _ = roc_curve(truth, score)
-            roc.plot(*_thin(false, true), label=f"{role}, AUC {auc:.3f}", **style)
+            roc.plot(*thin(false, true), label=f"{role}, AUC {auc:.3f}", **style)
             precision, hit, _ = precision_recall_curve(truth, score)
-            recall.plot(*_thin(hit, precision), label=role, **style)
-            calibration.plot(*_reliability(truth, score), "o-", label=role, markersize=5, **style)
+            recall.plot(*thin(hit, precision), label=role, **style)
+            calibration.plot(*reliability(truth, score)[:2], "o-", label=role, markersize=5, **style)
         prevalence = float((next(iter(models.values())).truth == task.positive).mean())
         recall.axhline(prevalence, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
         titles = (
@@ -160,7 +159,7 @@ def errors(models: Mapping[str, Answers], target: str) -> str:
     def draw(figure: Figure) -> None:
         fit, residuals, spread = figure.subplots(1, 3)
         truth = next(iter(models.values())).truth.astype(np.float64)
-        dots = np.random.default_rng(0).permutation(len(truth))[:_MOST_DOTS]
+        dots = np.random.default_rng(0).permutation(len(truth))[:MOST_DOTS]
         ends = [float(truth.min()), float(truth.max())]
         fit.plot(ends, ends, color=INK, linewidth=0.9)
         residuals.axhline(0, color=INK, linewidth=0.9)
@@ -172,7 +171,7 @@ def errors(models: Mapping[str, Answers], target: str) -> str:
             residuals.plot(prediction[dots], (prediction - truth)[dots], marker="o", label=role, **dot)
             size = np.sort(np.abs(prediction - truth))
             share = np.arange(1, len(size) + 1) / len(size)
-            spread.plot(*_thin(size, share), color=_COLOUR[role], linewidth=1.9, label=role)
+            spread.plot(*thin(size, share), color=_COLOUR[role], linewidth=1.9, label=role)
         fit.set(title="Predicted and actual", xlabel=f"actual {target}", ylabel=f"predicted {target}")
         residuals.set(title="Residuals", xlabel=f"predicted {target}", ylabel="predicted less actual")
         spread.set(title="Absolute errors", xlabel="absolute error up to", ylabel="share of test rows", ylim=(0, 1.03))
@@ -282,26 +281,9 @@ def _square(x: float, y: float, colour: str, share: float) -> Any:
     return Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, facecolor=colour, alpha=0.06 + 0.6 * share, linewidth=0)
 
 
-def _reliability(truth: NDArray[np.bool_], score: Floats, bins: int = 8) -> tuple[Floats, Floats]:
-    """Mean score and share of positives in bins of equal width, without those of fewer than ten rows."""
-    which = np.minimum((score * bins).astype(np.int64), bins - 1)
-    rows = np.bincount(which, minlength=bins)
-    kept = rows >= min(10, len(score))
-    means = [np.bincount(which, values, bins)[kept] / rows[kept] for values in (score, truth)]
-    return means[0], means[1]
-
-
 def _legend(axes: Any, where: str) -> None:
     handles, names = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], names[::-1], loc=where, labelcolor=INK)
-
-
-def _thin(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """At most a few hundred points, evenly along the curve's own steps; both ends kept."""
-    if len(x) <= _MOST_POINTS:
-        return x, y
-    kept = np.unique(np.linspace(0, len(x) - 1, _MOST_POINTS).astype(np.int64))
-    return x[kept], y[kept]
 
 
 def _cut(text: str, most: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from automl_retraining.core import plots
+from automl_retraining.core.effects import against, effects
 from automl_retraining.core.gate import improvement
 from automl_retraining.core.metric_table import METRICS, decimals, number, span
 from automl_retraining.core.metrics import Answers, Task, encode
@@ -107,7 +108,7 @@ def _comparison(evaluation: Evaluation | None, decision: Decision | None) -> Htm
     if evaluation is None:
         return Html("")
     primary = decision.policy.metric if decision else ""
-    other = "champion" if any(metric.difference for metric in evaluation.metrics) else "baseline"
+    other = against(evaluation)
     rows = [_metric_row(metric, other) for metric in evaluation.metrics]
     marked = next((place for place, metric in enumerate(evaluation.metrics) if metric.name == primary), -1)
     head = ["metric", _key("challenger"), _key("champion"), "baseline", f"better than the {other} by", ""]
@@ -120,7 +121,7 @@ def _comparison(evaluation: Evaluation | None, decision: Decision | None) -> Htm
         + (f" The positive class is {evaluation.positive_class!r}." if evaluation.positive_class else "")
         + (dropped if evaluation.rows_dropped else "")
     )
-    figure = _effects(evaluation, decision, other)
+    figure = _effects(evaluation, decision)
     return section(
         "Challenger and champion" if other == "champion" else "Challenger and baseline",
         figure,
@@ -173,21 +174,15 @@ def _bar(gain: Interval) -> Html:
     )
 
 
-def _effects(evaluation: Evaluation, decision: Decision | None, other: str) -> Html | None:
-    if decision is None:
+def _effects(evaluation: Evaluation, decision: Decision | None) -> Html | None:
+    found = effects(evaluation, decision) if decision else None
+    if found is None:
         return None
-    metric = evaluation.metric(decision.policy.metric)
-    difference = (metric.difference if other == "champion" else metric.against_baseline) if metric else None
-    if metric is None or difference is None:
-        return None
-    spec, policy = METRICS[metric.name], decision.policy
-    lines = [plots.Effect("all test rows", improvement(spec, difference))]
-    for one in evaluation.slices:
-        if one.metric.difference:
-            name = f"{one.column} = {one.value} ({one.rows:,})"
-            lines.append(plots.Effect(name[:48], improvement(spec, one.metric.difference)))
-    margin = 0.0 if other == "baseline" else policy.margin if policy.mode == "superiority" else -policy.margin
-    return Html(plots.effects(lines, metric.name, margin, other))
+    lines = [
+        plots.Effect(line.name if line.overall else f"{line.name} ({line.rows:,})"[:48], line.gain)
+        for line in found.lines
+    ]
+    return Html(plots.effects(lines, found.metric, found.margin, found.against))
 
 
 def _behaviour(
