@@ -24,9 +24,9 @@ from automl_retraining.core.resampling import Settings, units_by_row
 
 Mode = Literal["superiority", "non_inferiority without reference", "non_inferiority"]
 MODES: tuple[Mode, ...] = ("superiority", "non_inferiority without reference", "non_inferiority")
-WEEKS, ROWS = 52, 5_000
+WEEKS, ROWS = 52, 10_000
 MARGIN = 0.01
-QUALITY, SPREAD = 0.90, 0.005
+QUALITY, SPREAD = 0.90, 0.003
 """Mean and standard deviation of the challengers' true accuracy; the first champion has the mean."""
 _ALIKE = math.sqrt(0.8)
 _RESAMPLES = 200

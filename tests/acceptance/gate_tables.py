@@ -27,11 +27,15 @@ def _everywhere(spread: float) -> Noise:
     return lambda _: spread
 
 
+def _by_slice(spread: float, *, elsewhere: float) -> Noise:
+    return lambda table: np.where(table["cut"] == SLICE, spread, elsewhere)
+
+
 TABLES: dict[str, dict[str, tuple[int, Noise]]] = {
     "accept_gate": {
-        "weak": (2000, lambda table: np.where(table["cut"] == SLICE, 0.0, 1.0)),
-        "regressed": (2000, lambda table: np.where(table["cut"] == SLICE, 0.8, 0.0)),
-        "better": (2000, _everywhere(0.5)),
+        "weak": (2000, _by_slice(0.0, elsewhere=1.0)),
+        "regressed": (2000, _by_slice(0.6, elsewhere=0.0)),
+        "better": (2000, _by_slice(0.0, elsewhere=0.35)),
         "few": (850, _everywhere(0.0)),
     },
     "accept_gate_asked": {

@@ -8,10 +8,10 @@ from scipy import stats
 from benchmarks import reference_tests
 from benchmarks.gate_simulation import Job, run
 from benchmarks.simulated_models import FAMILIES
-from benchmarks.year_of_gates import MODES, year
+from benchmarks.year_of_gates import MARGIN, MODES, QUALITY, year
 
 NORMAL, HEAVY, BALANCED, RARE, THREE = range(len(FAMILIES))
-TABLES = 120
+TABLES = 80
 TOO_MANY = int(stats.binom.isf(0.001, TABLES, 0.025))
 """One in a thousand seeds has more false promotions than this, where 2.5 % are allowed."""
 
@@ -23,8 +23,7 @@ def _job(family: int, rows: int, better: bool = False, last: int = TABLES) -> Jo
     return Job(family, rows, better, 0, last, seed=3, resamples=300, truths=names)
 
 
-@pytest.mark.parametrize("family", [HEAVY, RARE, THREE])
-@pytest.mark.parametrize("rows", [50, 250])
+@pytest.mark.parametrize(("family", "rows"), [(HEAVY, 50), (HEAVY, 250), (RARE, 600), (THREE, 50)])
 def test_equal_models_are_promoted_no_more_often_than_the_confidence_allows(family: int, rows: int) -> None:
     _, tally = run(_job(family, rows))
     promoted = {name: count for (name, what), count in tally.items() if what == "promote"}
@@ -42,12 +41,12 @@ def test_the_interval_of_a_difference_holds_the_truth_about_as_often_as_it_says(
 
 
 def test_a_better_model_is_found_about_as_often_as_by_the_textbooks_tests() -> None:
-    """Two numbers held beside each other find it more often, and call half of all equal models better."""
+    """The exact McNemar test is more cautious; two numbers beside each other "find" half of all equal models, too."""
     for family, names in ((NORMAL, ("mae", "rmse")), (BALANCED, ("accuracy", "log_loss", "roc_auc"))):
-        _, tally = run(_job(family, 400, better=True, last=60))
+        _, tally = run(_job(family, 400, better=True, last=40))
         for name in names:
-            assert abs(tally[name, "promote"] - tally[name, "reference"]) <= 6, name
-            assert tally[name, "plain"] >= tally[name, "promote"] > 6, name
+            assert -5 <= tally[name, "promote"] - tally[name, "reference"] <= 8, name
+            assert tally[name, "plain"] >= tally[name, "promote"] > 4, name
 
 
 def test_the_tables_do_not_hang_on_how_they_are_cut_into_jobs() -> None:
@@ -58,10 +57,10 @@ def test_the_tables_do_not_hang_on_how_they_are_cut_into_jobs() -> None:
     assert first == whole
 
 
-def test_without_a_reference_a_year_of_not_much_worse_follows_falling_challengers_down() -> None:
-    ends = {mode: year(mode, (5,), -0.0015).last for mode in MODES}
-    assert ends["non_inferiority without reference"] < ends["non_inferiority"] - 0.003
-    assert ends["superiority"] >= 0.9
+def test_a_year_of_not_much_worse_ends_within_the_margin_of_the_reference() -> None:
+    """Challengers lose 0.05 a year: without the reference, which stays, the champion goes down with them."""
+    alone, held = (year(mode, (5,), -0.001).last for mode in MODES[1:])
+    assert alone < QUALITY - MARGIN < held
 
 
 def test_the_reference_tests_are_scipys() -> None:

@@ -198,7 +198,15 @@ def test_the_report_shows_the_reference_and_what_else_was_measured_with_its_limi
 
 @pytest.mark.parametrize(
     ("cron", "runs"),
-    [("0 5 * * 1", 52.25), ("@daily", 365), ("0 0 1 * *", 12), ("* * * * *", 525_600), ("0 0 29 2 *", 0.25), (None, None)],
+    # A fixed day, and leap years.
+    [
+        ("0 5 * * 1", 52.25),
+        ("@daily", 365),
+        ("0 0 1 * *", 12),
+        ("* * * * *", 525_600),
+        ("0 0 29 2 *", 0.25),
+        (None, None),
+    ],
 )
 def test_the_runs_of_a_cron_line_are_counted_from_a_fixed_day(cron: str | None, runs: float | None) -> None:
     found = runs_a_year(Schedule(cron=cron))

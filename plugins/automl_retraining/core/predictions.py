@@ -155,7 +155,6 @@ def _typed_scores(data: bytes) -> pd.DataFrame | None:
             dtype={name: kinds.get(name, "str") for name in names},
             keep_default_na=False,
             encoding="utf-8",
-            float_precision="round_trip",
         )
     except (ValueError, OverflowError):
         return None
