@@ -99,6 +99,19 @@ class AirflowApi:
         entry = self.find(path)
         return entry["value"] if entry else None
 
+    def question(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+        """What a waiting task asks a person: ``subject``, ``body`` (Markdown), ``options``."""
+        return dict(self.get(self._question(dag_id, run_id, task_id)))
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str, params: Mapping[str, Any]) -> None:
+        """Answer a waiting task's question as this session's user."""
+        body = {"chosen_options": [option], "params_input": dict(params)}
+        self.send("PATCH", self._question(dag_id, run_id, task_id), body)
+
+    @staticmethod
+    def _question(dag_id: str, run_id: str, task_id: str) -> str:
+        return f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+
     def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
         """The task's log as text, one event a line."""
         answer = self.get(

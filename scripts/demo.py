@@ -179,6 +179,7 @@ def _summary(stack: Stack, outcome: dict[str, Any], lines: Sequence[bytes]) -> N
     print(f"\nverdict: {decision['verdict']} – {decision['sentence']}")
     for reason in decision["reasons"]:
         print(f"  - {reason}")
+    print(f"\noutcome: {outcome['outcome']} – {outcome['sentence']}")
     _predict(stack, str(outcome["endpoint"]), manifest, lines)
     report = STATE / "report.html"
     report.write_bytes(read("report.html"))
