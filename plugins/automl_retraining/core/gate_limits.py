@@ -178,4 +178,6 @@ def checks(evaluation: Evaluation, policy: GatePolicy) -> Iterator[Rule]:
         action: CheckAction = getattr(policy.checks, check.name)
         if action != "off":
             result = _FOUND[action] if check.found else "pass"
-            yield Rule(name=f"check:{check.name}", result=result, sentence=check.sentence)
+            # In the report's own list of checks a sentence goes on after the check's name, and so begins small.
+            said = f"{check.sentence[:1].upper()}{check.sentence[1:].rstrip('.')}."
+            yield Rule(name=f"check:{check.name}", result=result, sentence=said)
