@@ -72,6 +72,18 @@ test-unit: setup  ## the quick tests: no server, no Airflow database
 bench-split: setup  ## seconds and memory of the split beside pandas
 	$(BIN)/python -m benchmarks.bench_split
 
+.PHONY: bench-gate
+bench-gate: setup  ## rows a second and memory of the gate beside scipy's bootstrap: ROWS=
+	$(BIN)/python -m benchmarks.bench_gate $(if $(ROWS),--rows $(ROWS))
+
+.PHONY: bench-gate-quality
+bench-gate-quality: setup  ## false promotions, coverage and power of the gate, simulated (15 minutes)
+	$(BIN)/python -m benchmarks.bench_gate_quality
+
+.PHONY: bench-endpoint
+bench-endpoint: setup  ## requests a second of the embedded endpoints, also through five updates
+	$(BIN)/python -m benchmarks.bench_endpoint
+
 .PHONY: bench-search
 bench-search: setup  ## the embedded Autopilot beside FLAML, same folds and budget (16 minutes)
 	$(BIN)/python -m benchmarks.bench_search
