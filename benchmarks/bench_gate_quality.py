@@ -61,9 +61,9 @@ def _truths(problem: tuple[int, bool]) -> dict[str, tuple[float, float]]:
     return FAMILIES[problem[0]].truths(problem[1])
 
 
-def _year(arguments: tuple[int, int, float]) -> Year:
-    mode, number, change = arguments
-    return year(MODES[mode], (int(change * 1e6) % 97, number), change)
+def _year(arguments: tuple[int, int, int, float]) -> Year:
+    mode, seed, number, change = arguments
+    return year(MODES[mode], (seed, round(-change * 1e6), number), change)
 
 
 # ---------------------------------------------------------------- tables
@@ -116,14 +116,14 @@ def power(found: Tallies, sizes: tuple[int, ...]) -> Iterator[str]:
         yield _line(FAMILIES[family].name, name, REFERENCES[name], *cells)
 
 
-def years(pool: ProcessPoolExecutor, count: int) -> Iterator[str]:
+def years(pool: ProcessPoolExecutor, count: int, seed: int) -> Iterator[str]:
     """52 gates a year, under each mode."""
     yield from _head(
         "challengers", "mode", "promotions", "to a truly worse model", "champion after a year", "5 % of the years below"
     )
     for change, text in ((0.0, "constant average"), (-DECLINE, f"average falls by {DECLINE} a week")):
         for number, mode in enumerate(MODES):
-            jobs = [(number, one, change) for one in range(count)]
+            jobs = [(number, seed, one, change) for one in range(count)]
             found = list(pool.map(_year, jobs, chunksize=max(count // 20, 1)))
             mean: Callable[[list[float]], float] = statistics.fmean
             last = sorted(one.last - QUALITY for one in found)
@@ -164,7 +164,7 @@ def report(tables: int, seed: int, years_of: int, processes: int, sizes: tuple[i
     started = time.perf_counter()
     with ProcessPoolExecutor(processes) as pool:
         found = simulate(pool, tables, seed, sizes)
-        yearly = list(years(pool, years_of))
+        yearly = list(years(pool, years_of, seed))
     judged = tuple(rows for rows in sizes if rows >= 200)
     parts = [
         f"{tables:,} tables of each kind, {RESAMPLES:,} resamples, seed {seed}; {years_of:,} years.",

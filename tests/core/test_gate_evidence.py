@@ -20,7 +20,7 @@ def _job(family: int, rows: int, better: bool = False, last: int = TABLES) -> Jo
     names = dict.fromkeys(("rmse", "mae", "r2", "mape", "roc_auc", "roc_auc_ovr", "log_loss", "accuracy"), (0.0, 0.0))
     names |= dict.fromkeys(("balanced_accuracy", "f1", "f1_macro", "f1_weighted", "precision", "recall"), (0.0, 0.0))
     names |= dict.fromkeys(("precision_macro", "recall_macro"), (0.0, 0.0))
-    return Job(family, rows, better, 0, last, seed=3, resamples=300, truths=names)
+    return Job(family, rows, better, 0, last, seed=3, resamples=200, truths=names)
 
 
 @pytest.mark.parametrize(("family", "rows"), [(HEAVY, 50), (HEAVY, 250), (RARE, 600), (THREE, 50)])
@@ -58,9 +58,10 @@ def test_the_tables_do_not_hang_on_how_they_are_cut_into_jobs() -> None:
 
 
 def test_a_year_of_not_much_worse_ends_within_the_margin_of_the_reference() -> None:
-    """Challengers lose 0.05 a year: without the reference, which stays, the champion goes down with them."""
-    alone, held = (year(mode, (5,), -0.001).last for mode in MODES[1:])
-    assert alone < QUALITY - MARGIN < held
+    """Challengers lose 0.026 a year: without the reference, which stays, the champion goes down with them."""
+    alone, held = (year(mode, (3,), -0.0005).last for mode in MODES[1:])
+    assert alone < QUALITY - 2 * MARGIN
+    assert held > QUALITY - MARGIN
 
 
 def test_the_reference_tests_are_scipys() -> None:

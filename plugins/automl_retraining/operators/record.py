@@ -188,8 +188,13 @@ def _facts(context: Context, folder: str, note: str | None) -> dict[str, Any]:
     jobs = {
         task: name
         for task in (
-            "preprocess", "fit_processor", "make_features", "search",
-            "score_challenger", "score_champion", "score_reference",
+            "preprocess",
+            "fit_processor",
+            "make_features",
+            "search",
+            "score_challenger",
+            "score_champion",
+            "score_reference",
         )
         if task in tasks and (name := ti.xcom_pull(task_ids=task, key="job_name"))
     }
