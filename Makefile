@@ -77,8 +77,8 @@ bench-gate: setup  ## rows a second and memory of the gate beside scipy's bootst
 	$(BIN)/python -m benchmarks.bench_gate $(if $(ROWS),--rows $(ROWS))
 
 .PHONY: bench-gate-quality
-bench-gate-quality: setup  ## false promotions, coverage and power of the gate, simulated (15 minutes)
-	$(BIN)/python -m benchmarks.bench_gate_quality
+bench-gate-quality: setup  ## false promotions, coverage and power of the gate, into docs/gate-evidence.md: TABLES= SEED= (12 minutes)
+	$(BIN)/python -m benchmarks.bench_gate_quality --tables $(or $(TABLES),1000) --seed $(or $(SEED),1) --into docs/gate-evidence.md
 
 .PHONY: bench-endpoint
 bench-endpoint: setup  ## requests a second of the embedded endpoints, also through five updates

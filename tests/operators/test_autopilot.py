@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -148,7 +149,7 @@ def test_a_limit_or_a_failed_report_with_a_servable_candidate_is_success(
 ) -> None:
     """With a warning that says so."""
     assert ended(world, status, secondary)["candidate"]["name"] == "best"
-    assert f"ended as {status}/{secondary}: going on with its best candidate" in capsys.readouterr().out
+    assert re.search(f"ended as {status}/{secondary}: .*; going on with what it found", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("secondary", ["MaxCandidatesReached", "MaxAutoMLJobRuntimeReached", "Completed"])

@@ -9,12 +9,14 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferralError, TaskDeferred
 
 from automl_retraining.core.errors import JobFailed
+from automl_retraining.operators import capacity
 from automl_retraining.operators.base import STATE_KEY, SageMakerJobOperator
 from automl_retraining.operators.transform import TransformOperator
+from automl_retraining.operators.tuning import TuningOperator
 from automl_retraining.sagemaker.jobs import TRANSFORM
 from automl_retraining.triggers.job import JobTrigger
 from tests.support.fake_sagemaker import error
-from tests.support.sagemaker_tasks import World, cleared, pipeline, run
+from tests.support.sagemaker_tasks import World, cleared, pipeline, run, split
 from tests.support.tasks import context
 
 
@@ -277,3 +279,120 @@ def test_a_missing_setting_is_named(world: World, monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("AUTOML_RETRAINING_BUCKET")
     with pytest.raises(AirflowFailException, match=r"aws\.bucket.*AUTOML_RETRAINING_BUCKET"):
         run(score(), context("score_challenger"))
+
+
+def full(limit: int = 4) -> Exception:
+    """AWS's refusal where that quota is used up."""
+    return error(
+        "ResourceLimitExceeded",
+        f"The account-level service limit 'ml.m5.large for transform job usage' is {limit} Instances, with current "
+        f"utilization of {limit} Instances and a request delta of 1 Instances.",
+    )
+
+
+def refused(world: World, ctx: Any, method: str = "execute", **kwargs: Any) -> TaskDeferred:
+    """Run the task into a quota that is used up; how it defers."""
+    world.sm.failing.append(("create_transform_job", full()))
+    with pytest.raises(TaskDeferred) as deferred:
+        run(score(**kwargs), ctx, method)
+    assert deferred.value.method_name == "submit_again"
+    return deferred.value
+
+
+def test_a_full_quota_is_waited_for_without_a_worker(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Deferred, longer each time, and submitted under the same name as soon as there is room."""
+    ctx = context("score_challenger")
+    pauses = [refused(world, ctx).trigger.moment]
+    names = {ctx["task_state_store"][STATE_KEY]["name"]}
+    pauses += [refused(world, ctx, "submit_again").trigger.moment for _ in range(2)]
+    assert pauses[0] < pauses[1] < pauses[2]
+    assert "waiting for room, at most 7200 s in all: trying again in" in capsys.readouterr().out
+    with pytest.raises(TaskDeferred) as deferred:
+        run(score(), ctx, "submit_again")
+    assert deferred.value.method_name == "resume"
+    assert {job for _, job in world.sm.jobs} == names
+    assert capacity.STATE_KEY not in ctx["task_state_store"]
+
+
+def test_capacity_is_waited_for_no_longer_than_the_pipeline_says(world: World) -> None:
+    """Counted from the first refusal; clearing the task then starts the clock anew."""
+    ctx = context("score_challenger")
+    refused(world, ctx)
+    stored = ctx["task_state_store"][capacity.STATE_KEY]
+    stored["since"] = (datetime.now(UTC) - timedelta(seconds=7201)).isoformat()
+    world.sm.failing.append(("create_transform_job", full()))
+    with pytest.raises(AirflowFailException, match=r"within 7200 s, found none: .*aws\.capacity_wait"):
+        run(score(), ctx, "submit_again")
+    assert not world.sm.jobs
+    cleared(ctx)
+    refused(world, ctx)
+    assert ctx["task_state_store"][capacity.STATE_KEY]["refusals"] == 1
+
+
+@pytest.mark.parametrize(("limit", "wait"), [(0, 7200), (4, 0)])
+def test_a_quota_of_zero_is_not_waited_for(world: World, limit: int, wait: int) -> None:
+    """It fails for good; one that is full with ``capacity_wait: 0`` fails at once too, and Airflow tries again."""
+    world.sm.failing.append(("create_transform_job", full(limit)))
+    with pytest.raises(AirflowException, match="AWS answered ResourceLimitExceeded") as raised:
+        run(score(pipeline=pipeline(aws={"capacity_wait": wait})), context("score_challenger"))
+    assert isinstance(raised.value, AirflowFailException) is (limit == 0)
+
+
+def test_a_timer_that_broke_loses_no_wait(world: World) -> None:
+    """There is no job yet: the task tries again instead of looking for it."""
+    ctx = context("score_challenger")
+    refused(world, ctx)
+    with pytest.raises(TaskDeferred) as deferred:
+        run(score(), ctx, "__fail__", error="Trigger failure")
+    assert deferred.value.method_name == "resume"
+    assert len(world.sm.jobs) == 1
+
+
+def test_without_deferring_the_worker_waits_for_capacity(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two refusals, then the job; the pauses grow."""
+    naps: list[float] = []
+    world.sm.failing += [("create_transform_job", full())] * 2
+    monkeypatch.setattr("automl_retraining.operators.base.time.sleep", naps.append)
+    run(score(deferrable=False, wait_for_completion=False), context("score_challenger"))
+    assert len(naps) == 2
+    assert naps[0] < naps[1]
+
+
+def test_credentials_that_expire_while_waiting_cost_one_try_and_no_job(world: World) -> None:
+    """The trigger waits on with them (see the poller); the task that wakes with them retries and reads its job."""
+    ctx = context("score_challenger")
+    name = submitted(score(), ctx).job_name
+    end(world, name, "Completed")
+    world.sm.failing.append(("describe_transform_job", error("ExpiredTokenException", "expired")))
+    with pytest.raises(AirflowException, match="renew the connection's credentials") as raised:
+        run(score(), ctx, "resume", event={"job_name": name})
+    assert not isinstance(raised.value, AirflowFailException)
+    assert run(score(), ctx)["job_name"] == name
+    assert world.sm.count("create_transform_job") == 1
+
+
+def test_a_task_woken_too_early_waits_again(world: World) -> None:
+    """An answer from before the end is no failure of the job."""
+    ctx = context("score_challenger")
+    name = submitted(score(), ctx).job_name
+    with pytest.raises(TaskDeferred):
+        run(score(), ctx, "resume", event={"job_name": name})
+    end(world, name, "Completed")
+    assert run(score(), ctx, "resume", event={"job_name": name})["job_name"] == name
+
+
+@pytest.mark.parametrize(
+    ("used", "best", "succeeds"), [(3600, True, True), (3600, False, False), (1200, True, False), (None, True, False)]
+)
+def test_a_stopped_tuning_job_is_success_only_at_its_own_limit(used: int | None, best: bool, succeeds: bool) -> None:
+    """With a best training job, and its time used up; one that somebody stopped is a failure."""
+    operator = TuningOperator(task_id="search", pipeline=pipeline(), split=split(), preprocessed={})
+    description: dict[str, Any] = {
+        "HyperParameterTuningJobStatus": "Stopped",
+        "HyperParameterTuningJobConfig": {"ResourceLimits": {"MaxRuntimeInSeconds": 3600}},
+        "ConsumedResources": {} if used is None else {"RuntimeInSeconds": used},
+        "BestTrainingJob": {"TrainingJobName": "t"} if best else {},
+    }
+    assert operator.succeeded(description) is succeeds
+    assert operator.succeeded({**description, "HyperParameterTuningJobStatus": "Completed"})
+    assert not operator.succeeded({})

@@ -63,3 +63,32 @@ def test_a_request_that_was_not_sent_is_not_called_an_answer_that_did_not_come()
     words = failures.sentence(ParamValidationError(report="Invalid length for parameter RoleArn"), "submitting the job")
     assert "RoleArn" in words
     assert "not even sent" in words
+
+
+def over_quota(limit: int, used: int, asked: int, unit: str = "Instances") -> Exception:
+    """The refusal in AWS's words."""
+    return error(
+        "ResourceLimitExceeded",
+        f"The account-level service limit 'ml.m5.large for transform job usage' is {limit} {unit}, with current "
+        f"utilization of {used} {unit} and a request delta of {asked} {unit}. Please use AWS Service Quotas to request "
+        "an increase for this quota.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "asked", "passes"), [(4, 4, 1, True), (2, 1, 2, True), (0, 0, 1, False), (1, 0, 2, False)]
+)
+def test_a_quota_that_is_full_is_told_from_one_that_is_too_small(
+    limit: int, used: int, asked: int, passes: bool
+) -> None:
+    """Waiting mends the one; a quota of zero, or less than the job asks for, only AWS can raise."""
+    raised = over_quota(limit, used, asked)
+    assert failures.quota(raised) == failures.Quota(limit, used, asked)
+    assert failures.retryable(raised) is passes
+    assert (f"it asks for {asked}, and the quota is {limit}" in failures.sentence(raised, "x")) is not passes
+
+
+def test_a_bound_of_the_request_is_no_quota() -> None:
+    """The same code says that a resource has too many tags: nobody waits for that."""
+    assert failures.quota(error("ResourceLimitExceeded", "A resource can have at most 50 tags.")) is None
+    assert failures.quota(error("ThrottlingException", "is 1, with current utilization of 1")) is None

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 
 from automl_retraining.core.errors import JobFailed, JobStopped
-from automl_retraining.sagemaker import watching
+from automl_retraining.sagemaker import failures, watching
 from automl_retraining.sagemaker.jobs import AUTOML, ENDPOINT, TRAINING, TRANSFORM, Job, read
 from tests.support.fake_sagemaker import FakeSageMaker, error
 
@@ -111,3 +111,28 @@ def test_stopped_is_an_error_of_its_own() -> None:
     stopped = watching.ending_error(AUTOML, automl("Stopped", "Stopped"))
     assert isinstance(stopped, JobStopped)
     assert not stopped.retryable
+
+
+class Losing(FakeSageMaker):
+    """Answers that lost all their members, so often."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def describe_transform_job(self, **_: Any) -> dict[str, Any]:
+        """An empty answer, then a whole one."""
+        self.times -= 1
+        if self.times >= 0:
+            return {}
+        return {"TransformJobName": "t", "TransformJobStatus": "Completed"}
+
+
+def test_an_answer_without_a_status_is_no_news() -> None:
+    """A connection that drops can leave botocore with an empty answer: asked again, then a lost connection."""
+    job = watching.look(Losing(2), TRANSFORM, "t")
+    assert job is not None
+    assert job.over
+    with pytest.raises(ConnectionClosedError) as lost:
+        watching.look(Losing(3), TRANSFORM, "t")
+    assert failures.retryable(lost.value)

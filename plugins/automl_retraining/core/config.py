@@ -47,6 +47,9 @@ class AwsSpec(Section):
     bucket: str | None = None
     role_arn: str | None = None
     kms_key: str | None = None
+    capacity_wait: int = Field(
+        7200, ge=0, le=7 * 86400, description="seconds to wait where AWS has no room for a job now; 0 fails at once"
+    )
     subnets: tuple[str, ...] = ()
     security_group_ids: tuple[str, ...] = ()
     tags: dict[str, str] = Field(default_factory=dict)

@@ -12,6 +12,7 @@ RetrainingError
 │   ├── JobStopped         somebody or something stopped the job (never success)
 │   ├── JobTimeout         the task waited longer than it may; the job was stopped
 │   ├── JobVanished        the job was deleted, or was never there
+│   ├── NoCapacity         AWS had no room for the job for as long as the pipeline waits
 │   └── JobConflict        the name belongs to a job that is not this task's
 ├── RegistryError          the model registry is not as it should be
 │   ├── RegistryBusy       somebody else writes it (worth a retry)
@@ -89,6 +90,10 @@ class JobTimeout(JobError):
 
 class JobVanished(JobError):
     """The job waited for is not there (any more)."""
+
+
+class NoCapacity(JobError):
+    """AWS had no room for the job for as long as the pipeline says to wait; nothing was submitted."""
 
 
 class JobConflict(JobError):

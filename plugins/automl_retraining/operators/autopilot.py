@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 REPORTS_ALLOWANCE = 3600
 """Seconds after the search's own time limit for Autopilot's reports, before the task gives up."""
 
-_LIMIT_REACHED = frozenset({"MaxCandidatesReached", "MaxAutoMLJobRuntimeReached"})
-_REPORT_FAILED = frozenset({"ExplainabilityError", "ModelInsightsError"})
-
 
 class AutopilotOperator(SageMakerJobOperator):
     """Runs one Autopilot job and returns its best candidate as a ``SearchResult``.
@@ -143,15 +140,13 @@ class AutopilotOperator(SageMakerJobOperator):
         own = arguments.number("max_run_time", self.max_run_time, int) or self.pipeline.search.max_run_time
         return min(self.max_wait, own + REPORTS_ALLOWANCE)
 
-    def succeeded(self, description: Description) -> bool:
-        """Completed, or ended at its own limit, with a best candidate that can serve.
+    def usable(self, description: Description) -> bool:
+        """Whether there is a best candidate that can serve.
 
         A job that reached a limit may say Stopped: its secondary status tells it from one that somebody stopped. One
         whose report failed may say Failed although its models are there.
         """
-        job = read(AUTOML, description)
-        own_end = job.secondary in _LIMIT_REACHED | _REPORT_FAILED
-        return job.phase == "succeeded" or (job.over and own_end and _servable(description))
+        return _servable(description)
 
     def result(self, context: Context, description: Description, history: History) -> dict[str, Any]:
         """Write the leaderboard and the notebooks; the best candidate with its containers."""
@@ -174,8 +169,6 @@ class AutopilotOperator(SageMakerJobOperator):
                 f"Autopilot job {job.name} ended as {job.state} without a candidate that can serve: expected a best "
                 "candidate with inference containers. Give the search more time or candidates, or read its notebooks"
             )
-        if job.secondary in _LIMIT_REACHED | _REPORT_FAILED:
-            self.log.warning("Autopilot job %s ended as %s: going on with its best candidate", job.name, job.state)
         best = candidates.candidate(description["BestCandidate"])
         self.log.info("best candidate %s: %s %s", best.name, best.objective_metric, best.objective_value)
         return SearchResult(

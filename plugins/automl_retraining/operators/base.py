@@ -16,11 +16,13 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
 
 from automl_retraining.core.config import Deployment, Pipeline
-from automl_retraining.core.errors import JobError, JobTimeout, JobVanished
+from automl_retraining.core.errors import JobError, JobStopped, JobTimeout, JobVanished
 from automl_retraining.core.names import job_name, run_folder_uri
 from automl_retraining.links.console import ConsoleLink, LogLink
+from automl_retraining.links.report import ReportLink
+from automl_retraining.operators import capacity
 from automl_retraining.operators._aws import client, fail_for_good
-from automl_retraining.sagemaker import logs, tags, watching
+from automl_retraining.sagemaker import failures, logs, outcomes, tags, watching
 from automl_retraining.sagemaker.jobs import Description, JobKind, read
 from automl_retraining.sagemaker.submit import Plan, Stored, Submitted, submit_once
 from automl_retraining.triggers.job import JobTrigger
@@ -47,6 +49,7 @@ class SageMakerOperator(BaseOperator):
     """
 
     ui_color = "#f3ecff"
+    operator_extra_links: Sequence[Any] = (ReportLink(),)
 
     def __init__(self, *, pipeline: Pipeline, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -122,7 +125,7 @@ class SageMakerJobOperator(SageMakerOperator):
     """
 
     kind: ClassVar[JobKind]
-    operator_extra_links = (ConsoleLink(), LogLink())
+    operator_extra_links = (ConsoleLink(), LogLink(), ReportLink())
 
     def __init__(
         self,
@@ -154,9 +157,20 @@ class SageMakerJobOperator(SageMakerOperator):
         """What the task returns (JSON), once the job has succeeded. May write to the run folder, over what is there."""
         raise NotImplementedError(f"{type(self).__name__} must read its result")
 
+    def usable(self, description: Description) -> bool:  # noqa: ARG002 - for the kinds that can leave something
+        """Whether a job that did not end well left something that serves all the same."""
+        return False
+
+    def meaning(self, description: Description) -> outcomes.Meaning:
+        """What the job's status means, by the table of ``sagemaker.outcomes``."""
+        job = read(self.kind, description)
+        return outcomes.meaning(self.kind, job.status, job.secondary)
+
     def succeeded(self, description: Description) -> bool:
-        """Whether what the job gave can be used. ``Stopped`` alone never can."""
-        return read(self.kind, description).phase == "succeeded"
+        """Whether the result can be read. Of a job that is Stopped or Failed it can only where something serves."""
+        outcome = self.meaning(description).outcome
+        completed = read(self.kind, description).phase == "succeeded"  # ``result`` says itself what it misses
+        return outcome == "success" or (outcome == "usable" and (completed or self.usable(description)))
 
     def longest_wait(self) -> float:
         """Seconds from the job's creation to its end."""
@@ -166,8 +180,8 @@ class SageMakerJobOperator(SageMakerOperator):
 
     @fail_for_good("submitting the job")
     def execute(self, context: Context) -> Any:
-        """Submit (or find) the job and wait for it."""
-        submitted = self._submit(context)
+        """Submit (or find) the job and wait for it; where AWS has no room for it now, wait for that first."""
+        submitted = self._submit_when_there_is_room(context)
         name = submitted.name
         if not self.wait_for_completion:
             return {"job_name": name}
@@ -178,6 +192,10 @@ class SageMakerJobOperator(SageMakerOperator):
         if self.deferrable:
             self._defer(name, created)
         return self._poll(context, name, created)
+
+    def submit_again(self, context: Context, event: Any = None) -> Any:  # noqa: ARG002 - the timer's says nothing
+        """Called when it is time to try again whether AWS has room for the job."""
+        return self.execute(context)
 
     def resume(self, context: Context, event: Mapping[str, Any]) -> Any:
         """Called when the trigger fired: the job is over, or it cannot be followed any more."""
@@ -199,6 +217,8 @@ class SageMakerJobOperator(SageMakerOperator):
             with fail_for_good("waiting for the job"):
                 self._timed_out(context, error)
         except TaskDeferralError as error:
+            if capacity.waiting(context):  # the timer broke; there is no job yet
+                return self.submit_again(context)
             with fail_for_good("waiting for the job"):
                 return self._wait_again(context, error)
         return None
@@ -209,6 +229,30 @@ class SageMakerJobOperator(SageMakerOperator):
         self._stop_running("the task was killed")
 
     # ------------------------------------------------------------ the steps
+
+    def _submit_when_there_is_room(self, context: Context) -> Submitted:
+        from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+        from botocore.exceptions import ClientError
+
+        while True:
+            try:
+                submitted = self._submit(context)
+            except ClientError as error:
+                most = float(self.pipeline.aws.capacity_wait)
+                seconds = capacity.refused(context, error, what=self.kind.title, most=most)
+                self.log.warning(
+                    "%s; waiting for room, at most %s s in all: trying again in %.0f s",
+                    failures.sentence(error, f"submitting the {self.kind.title}"), self.pipeline.aws.capacity_wait,
+                    seconds,
+                )  # fmt: skip
+            else:
+                capacity.forget(context)
+                return submitted
+            if self._killed:
+                raise JobStopped(f"the task was killed while AWS had no room for its {self.kind.title}: none was made")
+            if self.deferrable:
+                self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=seconds)), method_name="submit_again")
+            time.sleep(seconds)
 
     def _submit(self, context: Context) -> Submitted:
         store = context["task_state_store"]
@@ -283,6 +327,8 @@ class SageMakerJobOperator(SageMakerOperator):
         if description is None:
             raise JobVanished(f"{self.kind.title} {name} is not there any more: somebody deleted it; clear the task")
         job = read(self.kind, description)
+        if not job.over:
+            return self._wait_again(context, JobError(f"{self.kind.title} {name} is {job.state} still"))
         self._running = None
         history = watching.History(self.kind, transitions=list(job.transitions or transitions))
         if history.transitions:
@@ -291,12 +337,16 @@ class SageMakerJobOperator(SageMakerOperator):
             )
         tail = self._log_tail(name)
         if not self.succeeded(description):
-            raise watching.ending_error(self.kind, job, "\n".join(tail), self.log_url)
+            raise watching.ending_error(self.kind, job, "\n".join(tail), self.log_url, self.meaning(description))
         for line in tail:
             self.log.info("| %s", line)
         for reason in job.partial_failures:
             self.log.warning("partial failure: %s", reason)
         result = self.result(context, description, history)
+        if (meaning := self.meaning(description)).outcome == "usable":
+            self.log.warning(
+                "%s %s ended as %s: %s; going on with what it found", self.kind.title, name, job.state, meaning.words
+            )
         context["task_state_store"].delete(STATE_KEY)
         return result
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,9 +12,12 @@ from airflow.sdk.exceptions import TaskDeferralTimeout
 
 from automl_retraining.core.config import Pipeline
 from automl_retraining.core.errors import EndpointBusy, EndpointError
+from automl_retraining.links.console import ConsoleLink, LogLink
+from automl_retraining.links.report import ReportLink
 from automl_retraining.operators._aws import fail_for_good
 from automl_retraining.operators.base import SageMakerOperator
-from automl_retraining.sagemaker import alarms, endpoint, failures, lease
+from automl_retraining.sagemaker import alarms, endpoint, failures, lease, logs
+from automl_retraining.sagemaker.jobs import ENDPOINT, JobKind
 from automl_retraining.triggers.job import JobTrigger
 
 if TYPE_CHECKING:
@@ -49,6 +52,23 @@ class EndpointWriter(SageMakerOperator):
     The lease's token and what is being moved are kept in the task's state store: a task that was killed continues its
     move when it is tried again. The wait may take ``endpoint.lease`` of the pipeline, and is deferred.
     """
+
+    operator_extra_links = (ConsoleLink(), LogLink(), ReportLink())
+
+    @property
+    def console_url(self) -> str:
+        """The endpoint's page in the AWS console; empty for an AWS without one."""
+        return self._page(logs.console_url)
+
+    @property
+    def log_url(self) -> str:
+        """The endpoint's log in CloudWatch; empty for an AWS without a console."""
+        return self._page(logs.log_url)
+
+    def _page(self, address: Callable[[JobKind, str, str], str]) -> str:
+        if not logs.has_console(self.sm):
+            return ""
+        return address(ENDPOINT, self.pipeline.endpoint_name, str(self.sm.meta.region_name))
 
     def take_lease(self, context: Context) -> None:
         """Take the endpoint's lease, or find that this task has it already."""

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from automl_retraining.core.config import Pipeline
 from automl_retraining.core.errors import JobConflict
 from automl_retraining.core.records import ModelRef, SearchResult
+from automl_retraining.links.console import ConsoleLink
+from automl_retraining.links.report import ReportLink
 from automl_retraining.operators._aws import fail_for_good
 from automl_retraining.operators.base import STATE_KEY, SageMakerOperator
-from automl_retraining.sagemaker import inference, requests
+from automl_retraining.sagemaker import inference, logs, requests
 from automl_retraining.sagemaker.submit import create_once
 
 if TYPE_CHECKING:
@@ -30,11 +32,13 @@ class CreateModelOperator(SageMakerOperator):
     """
 
     template_fields: Sequence[str] = ("search",)
+    operator_extra_links = (ConsoleLink(), ReportLink())
 
     def __init__(self, *, pipeline: Pipeline, search: Any, network_isolation: bool = False, **kwargs: Any) -> None:
         super().__init__(pipeline=pipeline, **kwargs)
         self.search = search
         self.network_isolation = network_isolation
+        self.console_url = ""
 
     @fail_for_good("creating the model")
     def execute(self, context: Context) -> dict[str, Any]:
@@ -59,6 +63,8 @@ class CreateModelOperator(SageMakerOperator):
             raise JobConflict(f"model {name}: expected an ARN, AWS answered none")
         self.log.info("model %s (%d containers)", name, len(request.get("Containers", ("one",))))
         store.delete(STATE_KEY)
+        if logs.has_console(self.sm):
+            self.console_url = logs.model_url(name, str(self.sm.meta.region_name))
         return ModelRef(model_name=name, run_id=context["run_id"], run_folder=self.run_folder(context)).model_dump(
             mode="json"
         )

@@ -10,7 +10,7 @@ from automl_retraining.core.errors import JobFailed, RequestError
 from automl_retraining.core.records import Candidate, Record
 from automl_retraining.operators import arguments
 from automl_retraining.operators.training import FeatureTrainingOperator
-from automl_retraining.sagemaker import storage, tuned, tuning, watching
+from automl_retraining.sagemaker import outcomes, storage, tuned, tuning, watching
 from automl_retraining.sagemaker.jobs import TUNING, Description, JobKind, read
 from automl_retraining.sagemaker.watching import History
 
@@ -102,15 +102,17 @@ class TuningOperator(FeatureTrainingOperator):
         own = arguments.number("max_run_time", self.max_run_time, int) or self.pipeline.tuning.max_run_time
         return min(self.max_wait, own + END_ALLOWANCE)
 
-    def succeeded(self, description: Description) -> bool:
-        """Completed, or stopped by its own time limit with a best training job. Stopped by anybody else is not."""
-        job = read(TUNING, description)
-        if job.phase == "succeeded":
-            return True
-        limits = description["HyperParameterTuningJobConfig"].get("ResourceLimits") or {}
+    def meaning(self, description: Description) -> outcomes.Meaning:
+        """As the table says; a job that used up its time limit is told from one that somebody stopped."""
+        limits = (description.get("HyperParameterTuningJobConfig") or {}).get("ResourceLimits") or {}
         used = (description.get("ConsumedResources") or {}).get("RuntimeInSeconds")
-        own_end = used is not None and used >= limits.get("MaxRuntimeInSeconds", float("inf"))
-        return job.phase == "stopped" and own_end and bool(_best(description))
+        status = read(TUNING, description).status
+        own_end = status == "Stopped" and used is not None and used >= limits.get(outcomes.OWN_LIMIT, float("inf"))
+        return outcomes.meaning(TUNING, status, outcomes.OWN_LIMIT if own_end else None)
+
+    def usable(self, description: Description) -> bool:
+        """Whether there is a best training job."""
+        return bool(_best(description))
 
     def result(self, context: Context, description: Description, history: History) -> dict[str, Any]:
         """Write the leaderboard; the best training job with the containers that serve it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Any
 
 THROTTLED = frozenset({"ThrottlingException", "Throttling", "ThrottledException", "TooManyRequestsException",
@@ -34,8 +36,39 @@ def status(error: BaseException) -> int | None:
     return (response.get("ResponseMetadata") or {}).get("HTTPStatusCode")
 
 
+@dataclass(frozen=True)
+class Quota:
+    """What AWS says of a quota that a request would exceed: how much it allows, how much is used and was asked for."""
+
+    limit: int
+    used: int
+    asked: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether the request fits when nothing else is there. One over a quota of zero never does."""
+        return 0 < self.asked <= self.limit
+
+
+_QUOTA = re.compile(
+    r"is (\d+)(?: [\w ]+?)?, with current utilization of (\d+)(?: [\w ]+?)? and a request delta of (\d+)", re.IGNORECASE
+)
+
+
+def quota(error: BaseException) -> Quota | None:
+    """The quota that the request would exceed; None for other errors, and for bounds that no waiting changes.
+
+    AWS writes, for instance: ``The account-level service limit 'ml.m5.large for transform job usage' is 4 Instances,
+    with current utilization of 4 Instances and a request delta of 1 Instances.``
+    """
+    found = _QUOTA.search(message(error)) if code(error) == "ResourceLimitExceeded" else None
+    return None if found is None else Quota(*(int(number) for number in found.groups()))
+
+
 def retryable(error: BaseException) -> bool:
     """Whether the same call may succeed later: throttling, 5xx, limits, expired credentials, no connection."""
+    if (exceeded := quota(error)) is not None:
+        return exceeded.fits
     found = code(error)
     if found is None:
         return not misconfigured(error)
@@ -60,6 +93,10 @@ def sentence(error: BaseException, doing: str) -> str:
         )
     if found is None:
         return f"{doing}: expected an answer from AWS, found none: {error}; check the connection's endpoint and network"
+    exceeded = quota(error)
+    if exceeded is not None and not exceeded.fits:
+        asked = f"it asks for {exceeded.asked}, and the quota is {exceeded.limit}"
+        return f"{doing}: AWS answered {found}: {message(error)}; {asked}: ask AWS for a higher quota, or for less"
     advice = {
         "AccessDenied": "; give the connection's role that right",
         "AccessDeniedException": "; give the connection's role that right",

@@ -56,6 +56,16 @@ def log_url(kind: JobKind, job_name: str, region: str) -> str:
     return base if "{name}" in kind.log_groups[0] else f"{base}$3FlogStreamNameFilter$3D{job_name}"
 
 
+def model_url(model_name: str, region: str) -> str:
+    """The model's page in the AWS console."""
+    return f"{_console(region)}/sagemaker/home?region={region}#/models/{model_name}"
+
+
+def has_console(client: Any) -> bool:
+    """Whether the AWS that this client talks to has a console: the embedded one has none."""
+    return ".amazonaws.com" in str(client.meta.endpoint_url)
+
+
 def _streams(logs: Any, group: str, prefix: str) -> list[str]:
     arguments = {"logGroupName": group, **({"logStreamNamePrefix": prefix} if prefix else {})}
     return [stream["logStreamName"] for stream in logs.describe_log_streams(**arguments)["logStreams"]]

@@ -7,8 +7,12 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from automl_retraining.core.errors import JobFailed, JobStopped, RetrainingError
-from automl_retraining.sagemaker import failures
+from automl_retraining.sagemaker import failures, outcomes
 from automl_retraining.sagemaker.jobs import Description, Job, JobKind, read, stop_arguments
+
+
+_ASKED_AGAIN = 3
+"""How often a job is described whose description comes without its status."""
 
 
 class JobAtFault(JobFailed):
@@ -65,16 +69,24 @@ def seconds(start: datetime, end: datetime) -> str:
 
 
 def describe(sm: Any, kind: JobKind, name: str) -> Description | None:
-    """The job's description; None where there is no job of that name."""
-    from botocore.exceptions import ClientError
+    """The job's description; None where there is no job of that name.
 
-    try:
-        description: Description = getattr(sm, kind.describe)(**stop_arguments(kind, name))
-    except ClientError as error:
-        if says_missing(kind, error):
-            return None
-        raise
-    return description
+    Raises:
+        ConnectionClosedError: answers without a status, which no job is without. A connection that drops in the middle
+            of an answer can leave botocore with an empty one: that is no news of the job, and a wait goes on.
+    """
+    from botocore.exceptions import ClientError, ConnectionClosedError
+
+    for _ in range(_ASKED_AGAIN):
+        try:
+            description: Description = getattr(sm, kind.describe)(**stop_arguments(kind, name))
+        except ClientError as error:
+            if says_missing(kind, error):
+                return None
+            raise
+        if description.get(kind.status_member):
+            return description
+    raise ConnectionClosedError(endpoint_url=f"{sm.meta.endpoint_url} (its answers have no {kind.status_member})")
 
 
 def look(sm: Any, kind: JobKind, name: str) -> Job | None:
@@ -112,9 +124,19 @@ def stop(sm: Any, kind: JobKind, name: str) -> str:
     return f"asked SageMaker to stop {kind.title} {name}"
 
 
-def ending_error(kind: JobKind, job: Job, log_tail: str = "", link: str = "") -> RetrainingError:
-    """The error of a job that did not succeed, with its reason, its partial failures and where its log is."""
+def ending_error(
+    kind: JobKind, job: Job, log_tail: str = "", link: str = "", meaning: outcomes.Meaning | None = None
+) -> RetrainingError:
+    """The error of a job that did not succeed, with its reason, its partial failures and where its log is.
+
+    ``meaning`` is what its end means, by the table of ``sagemaker.outcomes`` where it is not given.
+    """
+    meaning = meaning or outcomes.meaning(kind, job.status, job.secondary)
     parts = [f"{kind.title} {job.name} ended as {job.state}"]
+    if meaning.outcome == "usable":
+        parts[0] += f": {meaning.words}, and it left nothing that can serve: give it more time or candidates"
+    elif meaning.outcome == "failure" and job.secondary not in (None, "Failed", "Stopped", "Completed"):
+        parts[0] += f": {meaning.words}"
     parts.append(f"reason: {job.reason}" if job.reason else "SageMaker gives no reason")
     if job.partial_failures:
         parts.append("partial failures: " + "; ".join(job.partial_failures))

@@ -13,6 +13,7 @@ from airflow.sdk.bases.sensor import PokeReturnValue
 
 from automl_retraining.core.errors import JobError, JobVanished, RequestError
 from automl_retraining.links.console import ConsoleLink, LogLink
+from automl_retraining.links.report import ReportLink
 from automl_retraining.operators._aws import client, fail_for_good
 from automl_retraining.sagemaker import logs, secondary_status, watching
 from automl_retraining.sagemaker.jobs import Job, kind_of
@@ -54,7 +55,7 @@ class SecondaryStatusSensor(BaseSensorOperator):
     """
 
     template_fields = ("job_name", "status", "search_mode")
-    operator_extra_links = (ConsoleLink(), LogLink())
+    operator_extra_links = (ConsoleLink(), LogLink(), ReportLink())
     ui_color = "#e6f1f2"
 
     def __init__(

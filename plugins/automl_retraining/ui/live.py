@@ -178,10 +178,10 @@ def _objective(kind: JobKind, description: Description, found: Sequence[Candidat
         name = asked.get("MetricName") or next((one.objective_metric for one in found if one.objective_metric), None)
         return {"name": name, "greater_is_better": candidates.greater_is_better(name)} if name else None
     if kind is TUNING:
-        several = description.get("TrainingJobDefinitions") or ({},)
-        objective = (description.get("HyperParameterTuningJobConfig") or {}).get(
-            "HyperParameterTuningJobObjective"
-        ) or several[0].get("TuningObjective")
+        config = description.get("HyperParameterTuningJobConfig") or {}
+        objective = config.get("HyperParameterTuningJobObjective")
+        for definition in description.get("TrainingJobDefinitions") or ():
+            objective = objective or definition.get("TuningObjective")
         if objective:
             return {"name": objective["MetricName"], "greater_is_better": objective["Type"] == "Maximize"}
     return None
@@ -196,7 +196,7 @@ def _counts(found: Sequence[Candidate]) -> Mapping[str, int]:
 
 def _links(sm: Any, kind: JobKind, name: str) -> dict[str, str]:
     """Where the AWS console shows the job and its log; none for an AWS without a console."""
-    if ".amazonaws.com" not in str(sm.meta.endpoint_url):
+    if not logs.has_console(sm):
         return {}
     region = str(sm.meta.region_name)
     log = logs.log_url(kind, name, region)

@@ -103,21 +103,21 @@ def reigns(runs: Sequence[RunSummary]) -> list[Reign]:
     So a rollback shows as what it is: the model before serves again.
     """
     found: list[Reign] = []
-    ended = sorted((run for run in runs if run.finished and run.serves), key=lambda run: run.finished or datetime.max)
+    ended = sorted(((run.finished, run) for run in runs if run.finished and run.serves), key=lambda pair: pair[0])
     made = {run.challenger_model: run for run in runs if run.challenger_model}
-    for run in ended:
+    for finished, run in ended:
         assert run.serves is not None
         if found and found[-1].model == run.serves:
             continue
         if found:
-            found[-1] = replace(found[-1], until=run.finished)
+            found[-1] = replace(found[-1], until=finished)
         maker = made.get(run.serves)
         found.append(
             Reign(
                 model=run.serves,
                 run_id=maker.run_id if maker else None,
                 dag_id=maker.dag_id if maker else None,
-                since=run.finished,
+                since=finished,
                 until=None,
                 metric=maker.challenger if maker else None,
             )

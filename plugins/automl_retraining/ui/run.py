@@ -61,7 +61,7 @@ class RunRecords:
 def read_records(folder: Folder, entries: Mapping[str, Entry]) -> RunRecords:
     """Read every record that the folder lists."""
     problems: list[str] = []
-    found: dict[str, Any] = {name: None for name in RECORDS}
+    found: dict[str, Any] = dict.fromkeys(RECORDS)
     for name in RECORDS:
         if f"{name}.json" not in entries:
             continue
@@ -165,9 +165,7 @@ def too_large(scores: Mapping[str, Entry]) -> str | None:
     total = sum(entry.size for entry in scores.values())
     if total <= MOST_SCORES:
         return None
-    return (
-        f"expected at most {MOST_SCORES / 1e6:.0f} MB of scores to read for a page, found {total / 1e6:,.0f} MB"
-    )
+    return f"expected at most {MOST_SCORES / 1e6:.0f} MB of scores to read for a page, found {total / 1e6:,.0f} MB"
 
 
 def _importance(shelf: Shelf, leaderboard: Leaderboard | None) -> list[dict[str, Any]] | None:
