@@ -55,7 +55,7 @@ compose-native: setup  ## docker-compose.yaml as processes of this machine, with
 check: setup  ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy plugins/automl_retraining include scripts dags
+	$(BIN)/mypy plugins/automl_retraining plugins/automl_retraining_plugin.py include scripts dags
 
 .PHONY: test
 test: setup clients  ## every test, acceptance tests included
@@ -83,6 +83,10 @@ bench-gate-quality: setup  ## false promotions, coverage and power of the gate, 
 .PHONY: bench-endpoint
 bench-endpoint: setup  ## requests a second of the embedded endpoints, also through five updates
 	$(BIN)/python -m benchmarks.bench_endpoint
+
+.PHONY: bench-ui
+bench-ui: setup  ## what the pages inside Airflow wait for, with 500 runs: RUNS= CANDIDATES=
+	AIRFLOW_HOME=.local/bench-airflow PYTHONPATH=$(CURDIR):$(CURDIR)/plugins $(BIN)/python -m benchmarks.bench_ui $(if $(RUNS),--runs $(RUNS)) $(if $(CANDIDATES),--candidates $(CANDIDATES))
 
 .PHONY: bench-search
 bench-search: setup  ## the embedded Autopilot beside FLAML, same folds and budget (16 minutes)

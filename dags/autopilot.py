@@ -1,9 +1,10 @@
 """One DAG `autopilot_<pipeline>` for each pipeline that names the trainer `autopilot`.
 
 ```
-split ────┐              ┌─ search ─ create_model ─ score_challenger ─┐
-champion ─┴─ check_data ─┼─ search_training                           ├─ evaluate ─ gate ─┬─ update_endpoint ─ smoke_test ─┬─ record
-                         └─ score_champion ───────────────────────────┘                   └─ keep_champion ────────────────┘
+preflight ─┐
+split ─────┤              ┌─ search ─ create_model ─ score_challenger ─┐
+champion ──┴─ check_data ─┼─ search_training                           ├─ evaluate ─ gate ─┬─ update_endpoint ─ smoke_test ─┬─ record
+                          └─ score_champion ───────────────────────────┘                   └─ keep_champion ────────────────┘
 ```
 """  # noqa: E501
 
@@ -16,6 +17,7 @@ from automl_retraining.operators.autopilot import AutopilotOperator
 from automl_retraining.operators.check_data import CheckDataOperator
 from automl_retraining.operators.ending import champion_scored, ending
 from automl_retraining.operators.form import params
+from automl_retraining.operators.preflight import PreflightOperator
 from automl_retraining.operators.split import SplitOperator
 from automl_retraining.operators.story import story
 from automl_retraining.sensors.secondary_status import SecondaryStatusSensor
@@ -56,8 +58,9 @@ def autopilot(pipeline: Pipeline) -> DAG:
 
         # An endpoint that may not be written, or data that the policy stops at, end the run here, before a search is
         # paid for.
+        preflight = PreflightOperator(task_id="preflight", pipeline=pipeline, trainer="autopilot")
         check_data = CheckDataOperator(task_id="check_data", pipeline=pipeline)
-        [split, champion] >> check_data >> [search, search_training, score_champion]
+        [preflight, split, champion] >> check_data >> [search, search_training, score_champion]
         search_training >> record
     return dag
 

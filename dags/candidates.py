@@ -1,9 +1,10 @@
 """One DAG `candidates_<pipeline>` for each pipeline that names the trainer `candidates`.
 
 ```
-split ────┐              ┌─ definitions ─ pick ─ [fit_transformer ─ transformer_model ─ transform_rows] ─ search ─ create_model ─ score_challenger ─┐
-champion ─┴─ check_data ─┤                        for each chosen candidate                                                                         ├─ evaluate ─ gate ─┬─ update_endpoint ─ smoke_test ─┬─ record
-                         └─ score_champion ─────────────────────────────────────────────────────────────────────────────────────────────────────────┘                   └─ keep_champion ────────────────┘
+preflight ─┐
+split ─────┤              ┌─ definitions ─ pick ─ [fit_transformer ─ transformer_model ─ transform_rows] ─ search ─ create_model ─ score_challenger ─┐
+champion ──┴─ check_data ─┤                        for each chosen candidate                                                                         ├─ evaluate ─ gate ─┬─ update_endpoint ─ smoke_test ─┬─ record
+                          └─ score_champion ─────────────────────────────────────────────────────────────────────────────────────────────────────────┘                   └─ keep_champion ────────────────┘
 ```
 """  # noqa: E501
 
@@ -25,6 +26,7 @@ from automl_retraining.operators.definitions import DefinitionsOperator
 from automl_retraining.operators.ending import champion_scored, ending
 from automl_retraining.operators.form import candidates_params
 from automl_retraining.operators.pick import PickOperator
+from automl_retraining.operators.preflight import PreflightOperator
 from automl_retraining.operators.split import SplitOperator
 from automl_retraining.operators.story import story
 
@@ -75,8 +77,9 @@ def candidates(pipeline: Pipeline) -> DAG:
 
         # An endpoint that may not be written, or data that the policy stops at, end the run here, before anything is
         # paid for.
+        preflight = PreflightOperator(task_id="preflight", pipeline=pipeline, trainer="candidates")
         check_data = CheckDataOperator(task_id="check_data", pipeline=pipeline)
-        [split, champion] >> check_data >> [definitions, score_champion]
+        [preflight, split, champion] >> check_data >> [definitions, score_champion]
     return dag
 
 

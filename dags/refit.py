@@ -1,10 +1,11 @@
 """One DAG `refit_<pipeline>` for each pipeline that names the trainer `refit`.
 
 ```
-split ────┐                          ┌─ preprocess ─────────────────────────────────────┬─ train ─┐
-champion ─┴─ check_data ─ find_jobs ─┼─ fit_processor ─ features_model ─ make_features ─┘         ├─ search ─ create_model ─ … ─┐
-                                     ├─ search_again ─────────────────────────────────────────────┘                             ├─ evaluate ─ …
-                                     └─ score_champion ─────────────────────────────────────────────────────────────────────────┘
+preflight ─┐
+split ─────┤                          ┌─ preprocess ─────────────────────────────────────┬─ train ─┐
+champion ──┴─ check_data ─ find_jobs ─┼─ fit_processor ─ features_model ─ make_features ─┘         ├─ search ─ create_model ─ … ─┐
+                                      ├─ search_again ─────────────────────────────────────────────┘                             ├─ evaluate ─ …
+                                      └─ score_champion ─────────────────────────────────────────────────────────────────────────┘
 ```
 
 No search: the jobs that made the champion are described and run again on the new data. Which of the three branches
@@ -22,6 +23,7 @@ from automl_retraining.core.config import Pipeline, load_pipelines
 from automl_retraining.operators.check_data import CheckDataOperator
 from automl_retraining.operators.ending import champion_scored, ending
 from automl_retraining.operators.form import refit_params
+from automl_retraining.operators.preflight import PreflightOperator
 from automl_retraining.operators.refit import RefitPreprocessOperator, RefitTrainOperator, SearchAgainOperator
 from automl_retraining.operators.refit_champion import FindJobsOperator, FoundOperator
 from automl_retraining.operators.refit_steps import FitProcessorOperator, MakeFeaturesOperator, ProcessorModelOperator
@@ -79,8 +81,9 @@ def refit(pipeline: Pipeline) -> DAG:
 
         # Data that the policy stops at and what cannot be refitted end the run here, before anything is paid for:
         # scoring the champion too.
+        preflight = PreflightOperator(task_id="preflight", pipeline=pipeline, trainer="refit")
         check_data = CheckDataOperator(task_id="check_data", pipeline=pipeline)
-        [split, champion] >> check_data >> find_jobs
+        [preflight, split, champion] >> check_data >> find_jobs
         find_jobs >> [preprocess, fit_processor, search_again, score_champion]
         [preprocess, make_features] >> train
         [train, search_again] >> search

@@ -1,9 +1,10 @@
 """One DAG `tuned_<pipeline>` for each pipeline that names the trainer `tuned`.
 
 ```
-split ────┐              ┌─ preprocess ─ search ─ create_model ─ score_challenger ─┐
-champion ─┴─ check_data ─┤                                                         ├─ evaluate ─ gate ─┬─ update_endpoint ─ smoke_test ─┬─ record
-                         └─ score_champion ────────────────────────────────────────┘                   └─ keep_champion ────────────────┘
+preflight ─┐
+split ─────┤              ┌─ preprocess ─ search ─ create_model ─ score_challenger ─┐
+champion ──┴─ check_data ─┤                                                         ├─ evaluate ─ gate ─┬─ update_endpoint ─ smoke_test ─┬─ record
+                          └─ score_champion ────────────────────────────────────────┘                   └─ keep_champion ────────────────┘
 ```
 """  # noqa: E501
 
@@ -15,6 +16,7 @@ from automl_retraining.core.config import Pipeline, load_pipelines
 from automl_retraining.operators.check_data import CheckDataOperator
 from automl_retraining.operators.ending import champion_scored, ending
 from automl_retraining.operators.form import tuning_params
+from automl_retraining.operators.preflight import PreflightOperator
 from automl_retraining.operators.processing import PreprocessOperator
 from automl_retraining.operators.split import SplitOperator
 from automl_retraining.operators.story import story
@@ -62,8 +64,9 @@ def tuned(pipeline: Pipeline) -> DAG:
 
         # An endpoint that may not be written, or data that the policy stops at, end the run here, before anything is
         # paid for.
+        preflight = PreflightOperator(task_id="preflight", pipeline=pipeline, trainer="tuned")
         check_data = CheckDataOperator(task_id="check_data", pipeline=pipeline)
-        [split, champion] >> check_data >> [preprocess, score_champion]
+        [preflight, split, champion] >> check_data >> [preprocess, score_champion]
     return dag
 
 

@@ -69,6 +69,7 @@ class Stack:
         self.airflow_port = self.airflow_port or free_port()
         self.aws_port = self.aws_port or free_port()
         self._marker = secrets.token_hex(8)
+        self._sessions: set[int] = set()
 
     @property
     def airflow_url(self) -> str:
@@ -125,15 +126,15 @@ class Stack:
         self._wait_for("api-server", f"{self.airflow_url}/api/v2/monitor/health", seconds=120)
         self._wait_until("every Airflow component is healthy", self._healthy, seconds=120)
 
-    def start_component(self, component: str) -> None:
-        """Start one of Airflow's components."""
+    def start_component(self, component: str, name: str | None = None) -> None:
+        """Start one of Airflow's components; a second one of a kind needs a ``name`` of its own."""
         command = [self._program("airflow"), component]
         if component == "api-server":
             command += ["--host", "127.0.0.1", "--port", str(self.airflow_port), "--workers", "1"]
         if component in ("scheduler", "triggerer"):
             # Their log servers would listen on every address; the api-server reads the files instead.
             command += ["--skip-serve-logs"]
-        self._spawn(component, command)
+        self._spawn(name or component, command)
 
     def process(self, name: str) -> subprocess.Popen[bytes]:
         """The process of ``aws`` or of one of Airflow's components."""
@@ -163,7 +164,7 @@ class Stack:
         for process in self._processes.values():
             _signal_group(process, signal.SIGKILL)
             process.wait()
-        for pid in list(self._marked()):
+        for pid in list(self.pids()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._processes.clear()
@@ -264,16 +265,22 @@ class Stack:
                 preexec_fn=_end_with_parent,
             )
         self._processes[name] = process
+        self._sessions.add(process.pid)
         return process
 
     def _program(self, name: str) -> str:
         return str(Path(sys.executable).parent / name)
 
-    def _marked(self) -> Iterator[int]:
+    def pids(self) -> Iterator[int]:
+        """Every process that this stack started, also what a killed component left behind.
+
+        A process that gave itself a title wrote it over its environment: it is known by its session.
+        """
         wanted = f"{_MARKER}={self._marker}".encode()
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                session = int((folder / "stat").read_bytes().rpartition(b")")[2].split()[3])
+                if session in self._sessions or wanted in (folder / "environ").read_bytes().split(b"\0"):
                     yield int(folder.name)
 
     def _wait_for(self, name: str, url: str, seconds: float) -> None:

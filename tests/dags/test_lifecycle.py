@@ -77,3 +77,15 @@ def test_each_pipeline_has_a_teardown_that_only_a_person_starts(load: Load) -> N
     assert "Type a" in str(dag.params.get_param("confirm").description)
     with pytest.raises(ParamValidationError):
         dag.params.get_param("confirm").resolve(True)
+
+
+def test_one_sweep_for_all_pipelines_hourly_and_dry_by_default(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a plain ``false`` lets the hourly run stop jobs."""
+    (dag,) = load("sweep", a=MINIMAL, b=MINIMAL).values()
+    assert [task.task_id for task in dag.tasks] == ["sweep"]
+    assert isinstance(dag.schedule, CronTriggerTimetable)
+    assert (dag.max_active_runs, dag.catchup, dag.params["dry_run"], dag.params["grace"]) == (1, False, True, 600)
+    monkeypatch.setenv("AUTOML_RETRAINING_SWEEP_DRY_RUN", "flase")
+    assert load("sweep", a=MINIMAL)["sweep"].params["dry_run"] is True
+    monkeypatch.setenv("AUTOML_RETRAINING_SWEEP_DRY_RUN", "False")
+    assert load("sweep", a=MINIMAL)["sweep"].params["dry_run"] is False

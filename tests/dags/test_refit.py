@@ -26,9 +26,9 @@ def test_nothing_is_paid_before_the_champions_jobs_are_found(dag: DAG) -> None:
     """Every job, scoring the champion too, comes after find_jobs."""
     assert dag.dag_id == "refit_p"
     find = dag.get_task("find_jobs")
-    before = {"split", "champion", "check_data"}
+    before = {"preflight", "split", "champion", "check_data"}
     assert before == set(find.get_flat_relative_ids(upstream=True))
-    assert dag.get_task("check_data").upstream_task_ids == {"split", "champion"}
+    assert dag.get_task("check_data").upstream_task_ids == {"preflight", "split", "champion"}
     paid = {task.task_id for task in dag.tasks} - before - {"find_jobs"}
     assert paid == set(find.get_flat_relative_ids(upstream=False))
 

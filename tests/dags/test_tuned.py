@@ -28,6 +28,7 @@ def test_nothing_is_paid_before_the_table_and_the_endpoint_are_known_to_be_good(
     after = {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
     assert dag.dag_id == "tuned_p"
     assert after["split"] == {"check_data", "preprocess", "search"}
+    assert after["preflight"] == {"check_data"}
     assert after["champion"] == {"check_data", "score_champion"}
     assert after["check_data"] == {"preprocess", "score_champion"}
     assert after["preprocess"] == {"search"}

@@ -63,4 +63,23 @@ def test_every_call_to_cloudwatch_is_allowed_and_writes_only_alarms_of_ours() ->
     assert len(words) >= 5
     for word in words:
         where = allowed[f"cloudwatch:{methods[word]}"]
-        assert methods[word].startswith("Describe") or where.endswith(":alarm:art-*")
+        assert methods[word].startswith(("Describe", "Get")) or where.endswith(":alarm:art-*")
+
+
+def test_every_look_of_the_preflight_is_allowed_and_only_looks() -> None:
+    """IAM, KMS and Service Quotas are read; the role is the one that SageMaker is given."""
+    text = "".join((SOURCES / "sagemaker" / name).read_text() for name in ("preflight.py", "quotas.py"))
+    allowed = {action: each["Resource"] for each in policy()["Statement"] for action in each["Action"]}
+    looks = 0
+    for service, variable, prefix in (
+        ("iam", "iam", "iam"),
+        ("kms", "kms", "kms"),
+        ("service-quotas", "quotas", "servicequotas"),
+    ):
+        methods = boto3.client(service, "us-east-1").meta.method_to_api_mapping
+        words = re.findall(rf"\b{variable}\.([a-z_]+)\(", text) + re.findall(r'get_paginator\("([a-z_]+)"', text)
+        for word in {word for word in words if word in methods}:
+            looks += 1
+            assert f"{prefix}:{methods[word]}" in allowed
+    assert looks == 6
+    assert allowed["iam:GetRole"] == allowed["iam:SimulatePrincipalPolicy"] == allowed["iam:PassRole"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferralError, TaskDeferred
+from botocore.exceptions import ClientError
 
 from automl_retraining.core.errors import JobFailed
 from automl_retraining.operators import capacity
@@ -281,7 +282,7 @@ def test_a_missing_setting_is_named(world: World, monkeypatch: pytest.MonkeyPatc
         run(score(), context("score_challenger"))
 
 
-def full(limit: int = 4) -> Exception:
+def full(limit: int = 4) -> Any:
     """AWS's refusal where that quota is used up."""
     return error(
         "ResourceLimitExceeded",
@@ -396,3 +397,25 @@ def test_a_stopped_tuning_job_is_success_only_at_its_own_limit(used: int | None,
     assert operator.succeeded(description) is succeeds
     assert operator.succeeded({**description, "HyperParameterTuningJobStatus": "Completed"})
     assert not operator.succeeded({})
+
+
+def test_a_job_that_cannot_be_stopped_is_said_to_run_on(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever killed the task must know that the bill does not end."""
+    operator = score()
+    name = submitted(operator, context("score_challenger")).job_name
+    world.sm.failing.append(("stop_transform_job", error("AccessDeniedException", "not authorized")))
+    with pytest.raises(ClientError):
+        operator.on_kill()
+    said = capsys.readouterr().out
+    assert f"the task was killed: batch transform job {name} runs on and costs money" in said
+    assert "not authorized" in said
+
+
+def test_a_job_that_is_ending_already_is_no_error_of_a_kill(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """It ended between the last look and the kill."""
+    operator = score()
+    name = submitted(operator, context("score_challenger")).job_name
+    end(world, name, "Completed")
+    operator.on_kill()
+    assert "was ending already" in capsys.readouterr().out
+    assert world.sm.jobs["transform", name]["TransformJobStatus"] == "Completed"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import (
     EndpointConnectionError,
@@ -65,7 +67,7 @@ def test_a_request_that_was_not_sent_is_not_called_an_answer_that_did_not_come()
     assert "not even sent" in words
 
 
-def over_quota(limit: int, used: int, asked: int, unit: str = "Instances") -> Exception:
+def over_quota(limit: int, used: int, asked: int, unit: str = "Instances") -> Any:
     """The refusal in AWS's words."""
     return error(
         "ResourceLimitExceeded",

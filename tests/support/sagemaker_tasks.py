@@ -67,7 +67,7 @@ class World:
         services: dict[str, Any] = {"sagemaker": self.sm, "s3": self.s3, "logs": self.logs}
         for module in ("operators.base", "sensors.secondary_status", "operators._aws"):
             monkeypatch.setattr(
-                f"automl_retraining.{module}.client", lambda service, *, conn_id, region=None: services[service]
+                f"automl_retraining.{module}.client", lambda service, *, conn_id, region=None, **_: services[service]
             )
         monkeypatch.setenv("AUTOML_RETRAINING_BUCKET", "bucket")
         monkeypatch.setenv("AUTOML_RETRAINING_ROLE_ARN", ROLE)

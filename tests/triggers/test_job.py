@@ -20,6 +20,7 @@ from tests.support.tasks import DAG_ID, RUN_ID, FakeTaskInstance
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """An account with one search in progress."""
     made = World(monkeypatch)
+    made.sm.meta.endpoint_url = "http://127.0.0.1:4566"  # where jobs take seconds
     made.sm.jobs["automl", "job"] = {
         "AutoMLJobName": "job",
         "AutoMLJobStatus": "InProgress",

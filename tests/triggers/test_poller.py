@@ -13,12 +13,14 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automl_retraining.sagemaker.jobs import TRAINING, TRANSFORM
+from automl_retraining.sagemaker.jobs import ENDPOINT, TRAINING, TRANSFORM
 from automl_retraining.triggers import poller as module
+from automl_retraining.triggers.pace import Eager
 from automl_retraining.triggers.poller import FEW, Observation, Poller, Watch, common_beginning, interval, shared
 from tests.support.fake_sagemaker import FakeSageMaker, error
 
 START = datetime(2026, 11, 21, 5, tzinfo=UTC)
+BEFORE = START - timedelta(days=1)
 
 
 class Clock:
@@ -55,7 +57,7 @@ def finish(sm: FakeSageMaker, name: str, at: datetime) -> None:
 
 def poller(sm: FakeSageMaker, clock: Clock) -> Poller:
     """The poller under test; its loop never ticks by itself unless a test lets it."""
-    return Poller(TRANSFORM, lambda: sm, now=clock.now, sleep=clock.sleep)
+    return Poller(TRANSFORM, lambda: sm, pace=Eager(), now=clock.now, sleep=clock.sleep)
 
 
 def drive(body: Callable[[], Awaitable[Any]]) -> Any:
@@ -95,10 +97,13 @@ def test_few_jobs_are_described_and_only_changes_are_told() -> None:
         eye = still(poller(sm, clock))
         with eye.watching("job", START) as first:
             await eye.tick()
+            clock.at += timedelta(seconds=2)
             await eye.tick()
+            assert sm.count("describe_transform_job") == 2
             assert await taken(first) == ["InProgress"]
             with eye.watching("job", START) as second:
                 finish(sm, "job", clock.at)
+                clock.at += timedelta(seconds=2)
                 await eye.tick()
                 assert await taken(first) == ["Completed"]
                 assert await taken(second) == ["InProgress", "Completed"]
@@ -109,29 +114,91 @@ def test_few_jobs_are_described_and_only_changes_are_told() -> None:
     drive(body)
 
 
-def test_many_jobs_cost_one_list_and_a_description_for_each_change() -> None:
-    """A hundred jobs, one of which ends: one list, one description."""
-    sm, clock = FakeSageMaker(), Clock()
-    names = [f"art-transform-{i:03}" for i in range(100)]
+def many(sm: FakeSageMaker, count: int) -> list[str]:
+    """So many jobs in progress for a day."""
+    names = [f"art-transform-{i:03}" for i in range(count)]
     for name in names:
         transform(sm, name)
+    return names
+
+
+def test_many_jobs_are_made_known_by_a_roll_and_an_end_is_told_from_a_list() -> None:
+    """A restarted triggerer with a hundred jobs: two lists; then one list for an end, and nothing is described."""
+    sm, clock = FakeSageMaker(), Clock()
+    names = many(sm, 100)
 
     async def body() -> None:
         eye = still(poller(sm, clock))
         with ExitStack() as stack:
-            watches = {name: stack.enter_context(eye.watching(name, START)) for name in names}
+            watches = {name: stack.enter_context(eye.watching(name, BEFORE)) for name in names}
             await eye.tick()
-            await eye.tick()  # fifty are described in one tick
             assert [await taken(watch) for watch in watches.values()] == [["InProgress"]] * 100
-            before = sm.count("describe_transform_job"), sm.count("list_transform_jobs")
+            assert sm.count("list_transform_jobs") == 2
             clock.at += timedelta(seconds=10)
             finish(sm, names[41], clock.at)
             clock.at += timedelta(seconds=1)
             await eye.tick()
             assert await taken(watches[names[41]]) == ["Completed"]
-            after = sm.count("describe_transform_job"), sm.count("list_transform_jobs")
-            assert (after[0] - before[0], after[1] - before[1]) == (1, 1)
-            assert sm.calls[-2][1]["NameContains"] == "art-transform-0"
+            assert (sm.count("list_transform_jobs"), sm.count("describe_transform_job")) == (3, 0)
+            assert sm.calls[-1][1]["NameContains"] == "art-transform-0"
+
+    drive(body)
+
+
+def test_jobs_that_ended_while_nobody_watched_are_found_at_once() -> None:
+    """The roll does not have them, so they are described."""
+    sm, clock = FakeSageMaker(), Clock()
+    names = many(sm, 100)
+    for name in names[:30]:
+        finish(sm, name, BEFORE)
+
+    async def body() -> None:
+        eye = still(poller(sm, clock))
+        with ExitStack() as stack:
+            watches = {name: stack.enter_context(eye.watching(name, BEFORE)) for name in names}
+            await eye.tick()
+            assert [await taken(watches[name]) for name in names[:30]] == [["Completed"]] * 30
+            assert sm.count("describe_transform_job") == 30
+
+    drive(body)
+
+
+def test_a_page_that_is_throttled_is_asked_for_again() -> None:
+    """The tick goes on where it was, after a while."""
+    sm, clock = FakeSageMaker(), Clock()
+    names = many(sm, 20)
+    finish(sm, names[3], START)
+    sm.failing = [("list_transform_jobs", error("ThrottlingException"))] * 3
+
+    async def body() -> None:
+        eye = still(poller(sm, clock))
+        with ExitStack() as stack:
+            watches = {name: stack.enter_context(eye.watching(name, BEFORE)) for name in names}
+            await eye.tick()
+            assert await taken(watches[names[3]]) == ["Completed"]
+            assert clock.naps[0] < clock.naps[2]
+
+    drive(body)
+
+
+def test_an_old_in_service_in_a_list_is_not_the_new_one() -> None:
+    """Endpoints are updated again and again: a list may show the end of the update before, so they are described."""
+    sm, clock = FakeSageMaker(), Clock()
+    names = [f"endpoint-{i}" for i in range(FEW + 1)]
+    for name in names:
+        sm.jobs["endpoint", name] = {
+            "EndpointName": name, "EndpointStatus": "Updating", "LastModifiedTime": START
+        }  # fmt: skip
+    stale = [{"EndpointName": "endpoint-0", "EndpointStatus": "InService", "LastModifiedTime": START}]
+
+    async def body() -> None:
+        eye = still(Poller(ENDPOINT, lambda: sm, pace=Eager(), now=clock.now, sleep=clock.sleep))
+        with ExitStack() as stack:
+            watches = [stack.enter_context(eye.watching(name, BEFORE)) for name in names]
+            await eye.tick()
+            sm.list_endpoints = lambda **_: {"Endpoints": stale}  # type: ignore[method-assign]
+            await eye.tick()
+            assert [seen.job.status for seen in _all(watches[0]) if seen.job] == ["Updating"]
 
     drive(body)
 
@@ -146,7 +213,7 @@ def test_a_change_that_shows_late_in_the_list_is_not_lost() -> None:
     async def body() -> None:
         eye = still(poller(sm, clock))
         with ExitStack() as stack:
-            watches = [stack.enter_context(eye.watching(name, START)) for name in names]
+            watches = [stack.enter_context(eye.watching(name, BEFORE)) for name in names]
             await eye.tick()
             changed_at = clock.at + timedelta(seconds=1)
             clock.at += timedelta(seconds=20)
@@ -160,7 +227,7 @@ def test_a_change_that_shows_late_in_the_list_is_not_lost() -> None:
 
 
 def test_a_change_that_never_shows_in_the_list_is_found_all_the_same() -> None:
-    """Each job is described now and then."""
+    """The roll of those in progress is called each minute: who is missing is described."""
     sm, clock = FakeSageMaker(), Clock()
     names = [f"job-{i}" for i in range(FEW + 1)]
     for name in names:
@@ -169,7 +236,7 @@ def test_a_change_that_never_shows_in_the_list_is_found_all_the_same() -> None:
     async def body() -> None:
         eye = still(poller(sm, clock))
         with ExitStack() as stack:
-            watches = [stack.enter_context(eye.watching(name, START)) for name in names]
+            watches = [stack.enter_context(eye.watching(name, BEFORE)) for name in names]
             await eye.tick()
             finish(sm, "job-0", START - timedelta(days=1))
             clock.at += timedelta(seconds=61)
@@ -236,6 +303,7 @@ def test_a_job_is_missed_only_after_a_while() -> None:
             await eye.tick()
             assert await taken(new) == []
             del sm.jobs["transform", "seen"]
+            clock.at += timedelta(seconds=2)
             await eye.tick()
             assert await taken(seen) == ["InProgress", "gone"]
             clock.at += module.GRACE + timedelta(seconds=1)
@@ -260,7 +328,7 @@ def test_secondary_statuses_in_a_list_are_changes_too() -> None:
     async def body() -> None:
         eye = still(Poller(TRAINING, lambda: sm, now=clock.now, sleep=clock.sleep))
         with ExitStack() as stack:
-            watches = [stack.enter_context(eye.watching(name, START)) for name in names]
+            watches = [stack.enter_context(eye.watching(name, BEFORE)) for name in names]
             await eye.tick()
             sm.jobs["training", "job-0"].update(SecondaryStatus="Training", LastModifiedTime=clock.at)
             clock.at += timedelta(seconds=5)
@@ -283,11 +351,11 @@ def test_a_new_waiter_wakes_the_poller() -> None:
     finish(sm, "new", START)
 
     async def body() -> None:
-        async def long_nap(_: float) -> None:
-            await asyncio.sleep(60)
+        async def long_nap(seconds: float) -> None:
+            await asyncio.sleep(60 if seconds > 5 else 0)
 
-        eye = Poller(TRANSFORM, lambda: sm, sleep=long_nap)
-        with eye.watching("old", START) as old:
+        eye = Poller(TRANSFORM, lambda: sm, pace=Eager(), sleep=long_nap)
+        with eye.watching("old", BEFORE) as old:
             assert await old.next(5)
             with eye.watching("new", datetime.now(UTC)) as new:
                 seen = await new.next(5)

@@ -14,6 +14,7 @@ from typing import Literal, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from automl_retraining.core.ab_spec import ABSpec
 from automl_retraining.core.endpoint_spec import EndpointSpec
 from automl_retraining.core.errors import ConfigError
 from automl_retraining.core.gate_policy import GatePolicy
@@ -28,7 +29,7 @@ from automl_retraining.core.trainer_specs import (
     SplitSpec,
     TuningSpec,
 )
-from automl_retraining.core.yaml_errors import read_yaml, sentences, yaml_sentence
+from automl_retraining.core.yaml_errors import read_yaml, sentences, shown, yaml_sentence
 
 
 class TransformSpec(Section):
@@ -58,7 +59,8 @@ class AwsSpec(Section):
 class Pipeline(Section):
     """One model kept fresh."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    # Nothing ends in a hyphen in SageMaker, and the endpoint's name is made of this one.
+    name: str = Field(pattern=r"^[a-z](?:[a-z0-9_]{0,38}[a-z0-9])?$")
     description: str = ""
     owner: str = "ml"
     trainers: tuple[Trainer, ...] = ("autopilot",)
@@ -79,6 +81,7 @@ class Pipeline(Section):
     refit: RefitSpec = RefitSpec()
     gate: GatePolicy
     endpoint: EndpointSpec = EndpointSpec()
+    ab: ABSpec | None = Field(None, description="A/B tests by the DAG ab_<pipeline>; none without this section")
     transform: TransformSpec = TransformSpec()
     registry: RegistrySpec = RegistrySpec()
     retention: RetentionSpec = RetentionSpec()
@@ -139,6 +142,7 @@ class Pipeline(Section):
             ("gate.metric", self.gate.metric),
             *(("gate.floors", name) for name in self.gate.floors),
             *(("gate.guardrails", name) for name in self.gate.guardrails),
+            *(("ab.quality.metric", spec.metric) for spec in (self.ab and self.ab.quality,) if spec and spec.metric),
         ]
         for key, name in named:
             legal = [
@@ -199,7 +203,7 @@ def load_pipeline(path: Path) -> Pipeline:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: {yaml_sentence(error)}") from error
     if not isinstance(document, dict):
-        found = "an empty file" if document is None else repr(document)[:80]
+        found = "an empty file" if document is None else shown(document)
         raise ConfigError(f"{path}: expected a mapping of keys such as source, target and gate, found {found}")
     document.setdefault("name", path.stem)
     try:
@@ -241,6 +245,7 @@ class Deployment(Section):
     | ``AUTOML_RETRAINING_DEPLOYMENT`` | id hashed into job names, so two Airflows in one account never collide |
     | ``AUTOML_RETRAINING_DATA_DIRS`` | folders (``:`` between) that a local source may lie in, beside include/data |
     | ``AUTOML_RETRAINING_RETENTION_DRY_RUN`` | ``false``: the weekly run of the DAG ``retention`` deletes |
+    | ``AUTOML_RETRAINING_SWEEP_DRY_RUN`` | ``false``: the hourly run of the DAG ``sweep`` stops jobs |
     """
 
     bucket: str | None = None
@@ -248,6 +253,7 @@ class Deployment(Section):
     deployment: str = "default"
     data_dirs: tuple[Path, ...] = ()
     retention_dry_run: bool = True
+    sweep_dry_run: bool = True
 
     @classmethod
     def from_environment(cls) -> Deployment:
@@ -260,6 +266,7 @@ class Deployment(Section):
             data_dirs=(project_root() / "include" / "data", *further),
             # Anything but a plain "false" leaves it a dry run: a typing error must not delete.
             retention_dry_run=os.environ.get("AUTOML_RETRAINING_RETENTION_DRY_RUN", "").strip().lower() != "false",
+            sweep_dry_run=os.environ.get("AUTOML_RETRAINING_SWEEP_DRY_RUN", "").strip().lower() != "false",
         )
 
     def bucket_of(self, pipeline: Pipeline) -> str:

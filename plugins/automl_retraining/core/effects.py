@@ -44,6 +44,12 @@ class MetricLine(Record):
     undefined: str | None
 
 
+def gain(metric: MetricResult, difference: Interval | None) -> Interval | None:
+    """How much better the challenger is; None without a difference, or of a metric that this version does not know."""
+    spec = METRICS.get(metric.name)
+    return improvement(spec, difference) if spec is not None and difference is not None else None
+
+
 def against(evaluation: Evaluation) -> Against:
     """What the challenger is compared with: the champion, or the baseline where no champion was scored."""
     return "champion" if any(metric.difference for metric in evaluation.metrics) else "baseline"
@@ -53,18 +59,16 @@ def effects(evaluation: Evaluation, decision: Decision) -> Effects | None:
     """None where the gate's metric has no difference on these rows."""
     metric = evaluation.metric(decision.policy.metric)
     other = against(evaluation)
-    overall = difference_from(metric, other) if metric else None
+    overall = gain(metric, difference_from(metric, other)) if metric else None
     if metric is None or overall is None:
         return None
-    spec, policy = METRICS[metric.name], decision.policy
+    policy = decision.policy
     lines = [
-        EffectLine(name="all test rows", rows=evaluation.rows, gain=improvement(spec, overall), overall=True),
+        EffectLine(name="all test rows", rows=evaluation.rows, gain=overall, overall=True),
         *(
-            EffectLine(
-                name=f"{one.column} = {one.value}", rows=one.rows, gain=improvement(spec, difference), overall=False
-            )
+            EffectLine(name=f"{one.column} = {one.value}", rows=one.rows, gain=there, overall=False)
             for one in evaluation.slices
-            if (difference := one.metric.difference)
+            if (there := gain(one.metric, one.metric.difference))
         ),
     ]
     margin = 0.0 if other == "baseline" else policy.margin if policy.mode == "superiority" else -policy.margin
@@ -78,7 +82,6 @@ def metric_lines(evaluation: Evaluation, primary: str | None) -> tuple[MetricLin
 
 
 def _line(metric: MetricResult, other: Against, primary: str | None) -> MetricLine:
-    difference = difference_from(metric, other)
     return MetricLine(
         name=metric.name,
         greater_is_better=metric.greater_is_better,
@@ -87,7 +90,7 @@ def _line(metric: MetricResult, other: Against, primary: str | None) -> MetricLi
         champion=metric.champion,
         baseline=metric.baseline,
         reference=metric.reference,
-        gain=improvement(METRICS[metric.name], difference) if difference else None,
+        gain=gain(metric, difference_from(metric, other)),
         against=other,
         undefined=metric.undefined,
     )

@@ -7,6 +7,7 @@ RetrainingError
 ├── RequestError           options that contradict each other, found before the call
 ├── EvidenceError          predictions that do not join to the truth
 ├── StorageError           the run folder or the source cannot be read or written
+├── AnswerIncomplete       AWS's answer lacks a member that it always has (worth a retry)
 ├── JobError
 │   ├── JobFailed          SageMaker says Failed
 │   ├── JobStopped         somebody or something stopped the job (never success)
@@ -18,6 +19,7 @@ RetrainingError
 │   ├── RegistryBusy       somebody else writes it (worth a retry)
 │   └── NotApproved        the challenger's version is rejected, or waits for a person
 ├── TeardownRefused        removing a pipeline must not begin now
+├── PreflightFailed        the account lacks something that the run needs; nothing was started
 └── EndpointError
     ├── NotOurs            the endpoint was not made by this project
     ├── EndpointBusy       something else is changing the endpoint (worth a retry)
@@ -25,6 +27,8 @@ RetrainingError
     ├── LeaseHeld          another run is writing the endpoint (worth a retry)
     ├── RolloutRefused     the fleet, an alarm or the model does not allow the rollout; nothing was written
     ├── RollbackRefused    there is nothing to go back to
+    ├── ABTestRefused      there is nothing to test, or the endpoint cannot serve two variants
+    ├── ABTestEnded        somebody else ended the A/B test that a task watches
     ├── AlarmRaised        an alarm that guards the rollout is in ALARM before it began (worth a retry)
     ├── RolledBack         SageMaker went back to the old configuration
     └── SmokeTestFailed    the endpoint does not answer as batch transform did
@@ -70,6 +74,12 @@ class StorageError(RetrainingError):
     retryable = True
 
 
+class AnswerIncomplete(RetrainingError):
+    """AWS's answer lacks a member that it always has: a connection that broke off in the middle of it."""
+
+    retryable = True
+
+
 class JobError(RetrainingError):
     """A SageMaker job did not end well."""
 
@@ -98,6 +108,10 @@ class NoCapacity(JobError):
 
 class JobConflict(JobError):
     """The name belongs to a job that does not carry this task's tags or an equal request."""
+
+
+class PreflightFailed(RetrainingError):
+    """The account lacks something that the run needs, a sentence for each; found before anything was started."""
 
 
 class EndpointError(RetrainingError):
@@ -130,6 +144,14 @@ class RolloutRefused(EndpointError):
 
 class RollbackRefused(EndpointError):
     """There is nothing to go back to: no configuration before, or it or its model was deleted."""
+
+
+class ABTestRefused(EndpointError):
+    """An A/B test cannot begin: no challenger, or an endpoint that does not serve the champion alone."""
+
+
+class ABTestEnded(EndpointError):
+    """The endpoint does not serve the A/B test any more: somebody else ended it."""
 
 
 class AlarmRaised(EndpointError):

@@ -24,13 +24,14 @@ _RAW_FIELD = re.compile(r'"(?:[^"]|"")*"(?=,|\Z)|[^,]*')
 _MAGIC = {
     b"\x1f\x8b": "a gzip file",
     b"PK\x03\x04": "a zip or Excel file",
-    b"PAR1": "a Parquet file",
     b"\xff\xfe": "text in UTF-16",
     b"\xfe\xff": "text in UTF-16",
-    b"BZh": "a bzip2 file",
+    b"BZh91AY&SY": "a bzip2 file",
     b"\x28\xb5\x2f\xfd": "a zstd file",
-    b"%PDF": "a PDF file",
+    b"%PDF-": "a PDF file",
 }
+_PARQUET = re.compile(rb"PAR1[^\n]*[\x00-\x08\x0e-\x1f]")
+"""A Parquet file's first word may begin a header of columns too; control characters behind it may not."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +160,9 @@ class Table:
             self._check_length(0 if b"\n" in read else len(data), 1)
         if not data.strip(b"\xef\xbb\xbf \t\r\n"):
             raise DataError(f"{self._name}: expected a header and rows, found an empty file")
-        for magic, what in _MAGIC.items():
-            if data.startswith(magic):
+        found = "a Parquet file" if _PARQUET.match(data) else None
+        for what in (found, *(what for magic, what in _MAGIC.items() if data.startswith(magic))):
+            if what:
                 raise DataError(f"{self._name}: expected a CSV file in UTF-8, found {what}: convert it first")
         without_mark = data.removeprefix(b"\xef\xbb\xbf")
         self._offset = len(data) - len(without_mark)
@@ -180,6 +182,8 @@ class Table:
         return Header(tuple(names), raw, ending)
 
     def _check_names(self, names: list[str]) -> None:
+        if not names:
+            raise DataError(f"{self._name}: line 1: expected a header of column names, found a blank line: remove it")
         empty = [position for position, name in enumerate(names, 1) if not name.strip()]
         if empty:
             raise DataError(
@@ -222,10 +226,12 @@ class Table:
         """Every line is a record and every comma a separator; None where that does not come out even."""
         width = len(self.header.names)
         text = text.replace("\r\n", "\n") if "\r" in text else text
-        if "\r" in text:
+        if "\r" in text or width == 1:  # a blank line is no record, also where one empty field would be one
             return None
         lines = data.split(b"\n")
         lines.pop()
+        if max(map(len, lines)) > csv.field_size_limit():
+            return None  # so that a field's length is judged alike, wherever a quote stands
         # A lone line feed stands after each record's cells, so a ragged row puts them out of step.
         cells = text.replace("\n", ",\n,").split(",")
         if len(cells) != len(lines) * (width + 1) + 1 or cells[width :: width + 1].count("\n") != len(lines):
@@ -301,7 +307,7 @@ def _hint(row: list[str]) -> str:
 
 def _csv_hint(error: csv.Error) -> str:
     if "field larger" in str(error):
-        return ": is a quote left open?"
+        return f": a field holds at most {csv.field_size_limit():,} characters: is a quote left open?"
     if "new-line" in str(error):
         return ": a carriage return stands alone; lines end in LF or CRLF"
     return ""

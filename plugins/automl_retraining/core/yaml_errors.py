@@ -6,6 +6,7 @@ Light: imported by every DAG file.
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
@@ -23,15 +24,26 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """As YAML's own, but each key once."""
         lines: dict[Any, int] = {}
-        for key_node, _ in node.value:
+        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             key = self.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
-            if isinstance(key, Hashable) and key in lines:
+            if not isinstance(key, Hashable):
+                continue  # which YAML's own refuses
+            if key in lines:
                 raise DuplicateKey(
-                    f"line {line}: expected each key once, found {key!r} again (first at line {lines[key]})"
+                    f"line {line}: expected each key once, found {shown(key)} again (first at line {lines[key]})"
                 )
             lines[key] = line
         return super().construct_mapping(node, deep=deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """As YAML's own, whose readers of dates, numbers and truth values fail with whatever Python raises."""
+        try:
+            return super().construct_object(node, deep=deep)  # type: ignore[no-untyped-call]
+        except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
+            what = node.tag.rpartition(":")[2]
+            found = f"no {what}: {shown(getattr(node, 'value', None))}"
+            raise yaml.constructor.ConstructorError(None, None, found, node.start_mark) from error
 
 
 def read_yaml(text: str) -> Any:
@@ -40,17 +52,43 @@ def read_yaml(text: str) -> Any:
     Raises:
         yaml.YAMLError: the text is no YAML, or a key stands twice.
     """
-    return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+    try:
+        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+    except RecursionError as error:
+        raise yaml.YAMLError("values nested hundreds deep") from error
 
 
 def yaml_sentence(error: Exception) -> str:
     """What is wrong with the text, on one line."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
-        return f"line {mark.line + 1}, column {mark.column + 1}: expected YAML, found: {error.problem}"
+        return f"line {mark.line + 1}, column {mark.column + 1}: expected YAML, found: {_line(error.problem)}"
     if isinstance(error, DuplicateKey):
-        return str(error)
-    return f"expected a readable YAML file in UTF-8, found: {error}"
+        return _line(error)
+    return f"expected a readable YAML file in UTF-8, found: {_line(error)}"
+
+
+class _Repr(reprlib.Repr):
+    """Values of a YAML file may hold themselves, or be billions of aliases: only their beginning is put in words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxlist, self.maxdict, self.maxtuple, self.maxset = 3, 12, 12, 12, 12
+        self.maxstring = self.maxother = self.maxlong = 200
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Python writes no integer of thousands of digits."""
+        return super().repr_int(x, level) if x.bit_length() < 4000 else f"an integer of {x.bit_length():,} bits"
+
+
+def shown(value: object, most: int = 80) -> str:
+    """The beginning of the value's repr."""
+    text = _Repr().repr(value)
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _line(error: object) -> str:
+    return " ".join(str(error).split())
 
 
 def sentences(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
@@ -75,14 +113,13 @@ def _section(model: type[BaseModel], location: Iterable[object]) -> type[BaseMod
 
 def _explain(problem: dict[str, Any], key: str, section: type[BaseModel] | None) -> str:
     kind, found, facts = problem["type"], problem.get("input"), problem.get("ctx") or {}
-    shown = repr(found) if len(repr(found)) <= 80 else repr(found)[:77] + "..."
     if kind == "missing":
         return "expected a value, found nothing"
     if kind == "extra_forbidden":
         return _unknown(key.rpartition(".")[2], section)
     if kind == "value_error":
         return str(facts["error"])
-    expected = _EXPECTED.get(kind) or _limits(facts) or problem["msg"][:1].lower() + problem["msg"][1:]
+    expected = _EXPECTED.get(kind) or _limits(facts) or _pydantics(problem["msg"])
     if kind == "literal_error":
         expected = f"expected one of {facts['expected'].replace(' or ', ', ')}"
     elif kind == "string_pattern_mismatch":
@@ -90,17 +127,19 @@ def _explain(problem: dict[str, Any], key: str, section: type[BaseModel] | None)
     hint = ""
     if isinstance(found, bool) and kind in ("string_type", "literal_error"):
         hint = ": YAML reads yes, no, on and off as true and false, so put it in quotes"
-    elif isinstance(found, int | float) and kind == "string_type":
+    elif isinstance(found, int | float) and kind in ("string_type", "invalid_key"):
         hint = ": put it in quotes"
     elif isinstance(found, str) and kind == "tuple_type":
         hint = f": write [{found}]"
     elif isinstance(found, str) and key == "schedule":
         hint = ": write it below cron or asset"
-    return f"{expected}, found {shown}{hint}"
+    return f"{expected}, found {shown(found)}{hint}"
 
 
 _EXPECTED = {
     "string_type": "expected text",
+    "string_unicode": "expected text",
+    "invalid_key": "expected a key that is text",
     "bool_type": "expected true or false",
     "bool_parsing": "expected true or false",
     "int_type": "expected a whole number",
@@ -115,11 +154,17 @@ _EXPECTED = {
     "model_attributes_type": "expected a mapping of keys to values",
 }
 _PATTERNS = {
-    "name": "a lower-case letter, then at most 39 lower-case letters, digits and underscores",
+    "name": "a lower-case letter, then at most 39 lower-case letters, digits and underscores, the last no underscore",
     "endpoint.name": "at most 63 letters, digits and single hyphens, beginning and ending with a letter or digit",
     "endpoint.instance_type": "a SageMaker instance type such as ml.m5.large",
     "transform.instance_type": "a SageMaker instance type such as ml.m5.large",
 }
+
+
+def _pydantics(message: str) -> str:
+    """Pydantic's words for a kind of problem that stands nowhere here."""
+    start = "Input should be "
+    return f"expected {message.removeprefix(start)}" if message.startswith(start) else f"expected otherwise: {message}"
 
 
 def _limits(facts: dict[str, Any]) -> str:

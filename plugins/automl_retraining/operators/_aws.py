@@ -13,11 +13,12 @@ from automl_retraining.sagemaker import failures
 _LOG = logging.getLogger(__name__)
 
 
-def client(service: str, *, conn_id: str, region: str | None = None, connections: int = 10) -> Any:
+def client(service: str, *, conn_id: str, region: str | None = None, connections: int = 10, attempts: int = 5) -> Any:
     """A boto3 client with the connection's credentials, region and ``endpoint_url``.
 
-    Calls are retried by botocore with backoff (five attempts); what is submitted under a name of its own can be sent
-    again without harm. ``connections`` is how many it keeps open, for callers with many threads.
+    Calls are retried by botocore with backoff (five ``attempts``, fewer for who retries itself); what is submitted under
+    a name of its own can be sent again without harm. ``connections`` is how many it keeps open, for callers with many
+    threads.
     """
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
     from botocore.config import Config
@@ -27,13 +28,35 @@ def client(service: str, *, conn_id: str, region: str | None = None, connections
         region_name=region,
         client_type=service,
         config=Config(
-            retries={"mode": "standard", "total_max_attempts": 5},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=10,
             read_timeout=60,
             max_pool_connections=connections,
         ),
     )
     return hook.get_conn()
+
+
+def hasty_clients(*services: str, conn_id: str, region: str | None = None) -> list[Any]:
+    """Clients of several services with one session, for looks that the task can do without: they give up soon.
+
+    A network without a way to IAM must not hold up the run.
+    """
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+    from botocore.config import Config
+
+    config = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=10)
+    hook: Any = AwsGenericHook(aws_conn_id=conn_id, region_name=region, client_type=services[0], config=config)
+    session = hook.get_session(region_name=region)
+    return [
+        session.client(
+            service,
+            endpoint_url=hook.conn_config.get_service_endpoint_url(service_name=service),
+            config=config,
+            verify=hook.verify,
+        )
+        for service in services
+    ]
 
 
 @contextmanager

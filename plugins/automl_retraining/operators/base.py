@@ -81,6 +81,7 @@ class SageMakerOperator(BaseOperator):
             run_id=context["run_id"],
             run_folder=self.run_folder(context),
             deployment=self.deployment.deployment,
+            dag_id=context["ti"].dag_id,
             extra=self.pipeline.aws.tags,
         )
 
@@ -394,7 +395,14 @@ class SageMakerJobOperator(SageMakerOperator):
     def _stop_running(self, why: str) -> str:
         if self._running is None:
             return "no job of this task is running"
-        outcome = watching.stop(self.sm, self.kind, self._running)
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            outcome = watching.stop(self.sm, self.kind, self._running)
+        except (ClientError, BotoCoreError) as error:
+            words = failures.sentence(error, "stopping it")
+            self.log.error("%s: %s %s runs on and costs money: %s", why, self.kind.title, self._running, words)
+            raise
         self.log.warning("%s: %s", why, outcome)
         return outcome
 

@@ -13,7 +13,7 @@ from automl_retraining.operators._aws import fail_for_good
 from automl_retraining.operators.approve import approval_of
 from automl_retraining.operators.registering import require_approved
 from automl_retraining.operators.rematch import RematchOperator
-from automl_retraining.sagemaker import alarms, endpoint, endpoint_config, rollout, storage, tags
+from automl_retraining.sagemaker import ab, alarms, endpoint, endpoint_config, rollout, storage, tags
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -64,6 +64,7 @@ class UpdateEndpointOperator(RematchOperator):
         self.take_lease(context)
         try:
             current = endpoint.describe(self.sm, self.pipeline.endpoint_name)
+            ab.refuse_during_test(current)
             if current is not None:
                 endpoint.check_ours(current, adopt=self.pipeline.endpoint.adopt, pipeline=self.pipeline.name)
             move = self._move(context)

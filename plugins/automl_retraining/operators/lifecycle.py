@@ -28,7 +28,7 @@ _MOST_LINES = 200
 """Lines of one list in the log; the report in S3 has them all."""
 _MOST_NAMES = 50
 """Names of what goes in the XCom."""
-_TRAINERS = ("autopilot", "candidates", "tuned", "refit", "rollback")
+_TRAINERS = ("autopilot", "candidates", "tuned", "refit", "rollback", "ab")
 """First words of the DAGs that work on a pipeline."""
 
 
@@ -233,7 +233,7 @@ class TeardownOperator(TidyingOperator):
                 )
 
 
-def groups(pipelines: Sequence[Pipeline]) -> dict[str, list[Pipeline]]:
+def groups(pipelines: Sequence[Pipeline], word: str = "retire") -> dict[str, list[Pipeline]]:
     """Pipelines by connection, region and bucket, each under the id of the task that looks after them.
 
     Raises:
@@ -243,12 +243,12 @@ def groups(pipelines: Sequence[Pipeline]) -> dict[str, list[Pipeline]]:
     for each in pipelines:
         found.setdefault((each.aws.conn_id, each.aws.region, each.aws.bucket), []).append(each)
     if len(found) == 1:
-        return {"retire": list(pipelines)}
+        return {word: list(pipelines)}
     named: dict[str, list[Pipeline]] = {}
     for (conn_id, region, bucket), members in found.items():
-        words = ["retire", conn_id, *(part for part in (region, bucket) if part)]
+        words = [word, conn_id, *(part for part in (region, bucket) if part)]
         task_id = "-".join("".join(c if c.isalnum() or c in "._-" else "_" for c in word) for word in words)[:200]
         if task_id in named:
-            raise ConfigError(f"retention: expected task ids that differ, found {task_id} for two groups of pipelines")
+            raise ConfigError(f"{word}: expected task ids that differ, found {task_id} for two groups of pipelines")
         named[task_id] = members
     return named

@@ -12,6 +12,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from automl_retraining.core.config import Pipeline
 from automl_retraining.core.errors import RequestError
 from automl_retraining.core.trainer_specs import CandidatesSpec
+from automl_retraining.links.report import ReportLink
 from automl_retraining.operators import arguments
 from automl_retraining.operators._aws import fail_for_good
 from automl_retraining.sagemaker.candidate_definitions import CandidateDefinitions, Definition
@@ -44,6 +45,7 @@ class PickOperator(HITLOperator):
     """
 
     template_fields: Sequence[str] = (*HITLOperator.template_fields, "definitions", "pick")
+    operator_extra_links = (ReportLink(),)
 
     def __init__(self, *, pipeline: Pipeline, definitions: Any, pick: str | None = None, **kwargs: Any) -> None:
         super().__init__(

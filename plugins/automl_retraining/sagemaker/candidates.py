@@ -9,6 +9,7 @@ from typing import Any
 
 from automl_retraining.core.records import Candidate, ContainerSpec, Leaderboard
 from automl_retraining.sagemaker import inference
+from automl_retraining.sagemaker.answers import member
 from automl_retraining.sagemaker.jobs import AUTOML, read
 
 _SMALLER_IS_BETTER = frozenset({"MSE", "RMSE", "MAE", "MAPE", "MASE", "WAPE", "AverageWeightedQuantileLoss", "LogLoss"})
@@ -22,7 +23,7 @@ def list_candidates(sm: Any, job_name: str) -> list[dict[str, Any]]:
         page = sm.list_candidates_for_auto_ml_job(
             AutoMLJobName=job_name, MaxResults=100, **({"NextToken": token} if token else {})
         )
-        found.extend(page["Candidates"])
+        found.extend(member(page, "Candidates", f"candidates of Autopilot job {job_name}"))
         token = page.get("NextToken")
         if not token:
             return found
@@ -44,13 +45,14 @@ def candidate(raw: Mapping[str, Any]) -> Candidate:
     locations = properties.get("CandidateArtifactLocations") or {}
     created, ended = raw.get("CreationTime"), raw.get("EndTime")
     chain = inference.containers(raw.get("InferenceContainers") or ())
+    name = str(member(raw, "CandidateName", "candidate of an Autopilot job"))
     return Candidate(
-        name=raw["CandidateName"],
+        name=name,
         status=raw.get("CandidateStatus") or "Unknown",
         objective_metric=objective.get("StandardMetricName") or objective.get("MetricName"),
         objective_value=objective.get("Value"),
         metrics=_metrics(properties.get("CandidateMetrics") or ()),
-        algorithm=algorithm(raw["CandidateName"], chain),
+        algorithm=algorithm(name, chain),
         created=created,
         ended=ended,
         duration=seconds(created, ended),
@@ -88,7 +90,7 @@ def leaderboard(
         mode=mode(description),
         status=job.status,
         secondary_status=job.secondary,
-        created=description["CreationTime"],
+        created=member(description, "CreationTime", f"Autopilot job {job.name}"),
         ended=job.ended,
         duration=seconds(job.created, job.ended),
         transitions=tuple(transitions),

@@ -13,6 +13,7 @@ from typing import Any
 
 from automl_retraining.core.errors import EndpointBusy, EndpointError, NotOurs, RolledBack
 from automl_retraining.core.records import ModelRef
+from automl_retraining.sagemaker.answers import member
 
 CHAMPION_VARIANT = "champion"
 
@@ -50,11 +51,11 @@ class Endpoint:
         """
         variants: list[Mapping[str, Any]] = list(self.config.get("ProductionVariants", ()))
         for variant in variants:
-            if variant["VariantName"] == CHAMPION_VARIANT:
+            if variant.get("VariantName") == CHAMPION_VARIANT:
                 return variant
         if len(variants) == 1:
             return variants[0]
-        names = ", ".join(repr(variant["VariantName"]) for variant in variants) or "none"
+        names = ", ".join(repr(variant.get("VariantName")) for variant in variants) or "none"
         raise EndpointError(
             f"endpoint {self.name}: expected a production variant named {CHAMPION_VARIANT!r} or a single variant, "
             f"found {names}: rename the variant that is the champion in a new endpoint configuration"
@@ -70,18 +71,18 @@ def describe(sm: Any, name: str) -> Endpoint | None:
     config = describe_config(sm, config_name) if config_name else None
     return Endpoint(
         name=name,
-        arn=answer["EndpointArn"],
-        status=answer["EndpointStatus"],
+        arn=member(answer, "EndpointArn", f"endpoint {name}"),
+        status=member(answer, "EndpointStatus", f"endpoint {name}"),
         config_name=config_name,
-        pending_config=answer.get("PendingDeploymentSummary", {}).get("EndpointConfigName"),
+        pending_config=(answer.get("PendingDeploymentSummary") or {}).get("EndpointConfigName"),
         failure_reason=answer.get("FailureReason"),
-        changed=answer["LastModifiedTime"],
+        changed=member(answer, "LastModifiedTime", f"endpoint {name}"),
         config=config or {},
         tags=tags_of(sm, answer["EndpointArn"]),
         counts={
             variant["VariantName"]: variant["DesiredInstanceCount"]
             for variant in answer.get("ProductionVariants", ())
-            if variant.get("DesiredInstanceCount") is not None
+            if variant.get("VariantName") and variant.get("DesiredInstanceCount") is not None
         },
     )
 
@@ -136,11 +137,11 @@ def champion_of(sm: Any, endpoint: Endpoint) -> ModelRef | None:
     model_name = endpoint.champion_variant.get("ModelName")
     if not model_name:
         raise EndpointError(
-            f"endpoint {endpoint.name}: expected variant {endpoint.champion_variant['VariantName']!r} to name its "
+            f"endpoint {endpoint.name}: expected variant {endpoint.champion_variant.get('VariantName')!r} to name its "
             "model, found none (an endpoint of inference components): give the pipeline another endpoint.name"
         )
     model = describe_model(sm, model_name)
-    tags = tags_of(sm, model["ModelArn"]) if model else {}
+    tags = tags_of(sm, member(model, "ModelArn", f"model {model_name}")) if model is not None else {}
     return ModelRef(
         model_name=model_name,
         run_id=tags.get("art:run-id"),
@@ -250,7 +251,8 @@ def tags_of(sm: Any, arn: str) -> dict[str, str]:
     token: str | None = None
     while True:
         answer = sm.list_tags(ResourceArn=arn, **({"NextToken": token} if token else {}))
-        tags |= {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
+        for tag in member(answer, "Tags", f"tags of {arn}"):
+            tags[member(tag, "Key", f"tag of {arn}")] = member(tag, "Value", f"tag of {arn}")
         token = answer.get("NextToken")
         if not token:
             return tags

@@ -12,6 +12,7 @@ from typing import Any
 from automl_retraining.core.errors import RequestError
 from automl_retraining.core.records import CLASSIFICATION_OUTPUT, ContainerSpec
 from automl_retraining.core.section import ProblemType
+from automl_retraining.sagemaker.answers import member
 
 SUPPORTED = "SAGEMAKER_INFERENCE_SUPPORTED"
 OUTPUT = "SAGEMAKER_INFERENCE_OUTPUT"
@@ -22,7 +23,7 @@ def containers(raw: Sequence[Mapping[str, Any]]) -> tuple[ContainerSpec, ...]:
     """``InferenceContainers`` as values: image, artifact and environment; anything else (``Mode``) is left behind."""
     return tuple(
         ContainerSpec(
-            image=container["Image"],
+            image=member(container, "Image", "inference container of a candidate"),
             model_data_url=container.get("ModelDataUrl"),
             environment=dict(container.get("Environment") or {}),
         )

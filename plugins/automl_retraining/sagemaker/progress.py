@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from automl_retraining.sagemaker import candidates
 from automl_retraining.sagemaker.jobs import AUTOML, TUNING
 
 _COUNTERS = (
@@ -40,17 +39,20 @@ class Progress:
     def _candidates(self, sm: Any) -> list[tuple[bool, str]]:
         found = sm.list_candidates_for_auto_ml_job(
             AutoMLJobName=self.job_name, SortBy="CreationTime", SortOrder="Descending", MaxResults=100
-        )["Candidates"]
+        ).get("Candidates", ())
         lines = []
         for raw in reversed(found):
-            row = candidates.candidate(raw)
-            if self._said.get(row.name) == row.status:
+            # A wait goes on whatever an answer lacks: what is not there is not said.
+            name, status = raw.get("CandidateName"), raw.get("CandidateStatus") or "Unknown"
+            if not name or self._said.get(name) == status:
                 continue
-            self._said[row.name] = row.status
-            if row.objective_value is not None:
-                lines.append((False, f"candidate {row.name}: {row.objective_metric} {row.objective_value:.5g}"))
-            elif row.status == "Failed":
-                lines.append((True, f"candidate {row.name} failed: {row.failure_reason or 'no reason given'}"))
+            self._said[name] = status
+            objective = raw.get("FinalAutoMLJobObjectiveMetric") or {}
+            if objective.get("Value") is not None:
+                metric = objective.get("StandardMetricName") or objective.get("MetricName")
+                lines.append((False, f"candidate {name}: {metric} {objective['Value']:.5g}"))
+            elif status == "Failed":
+                lines.append((True, f"candidate {name} failed: {raw.get('FailureReason') or 'no reason given'}"))
         return lines
 
     def _trainings(self, sm: Any) -> list[tuple[bool, str]]:
@@ -58,10 +60,10 @@ class Progress:
         counters = job.get("TrainingJobStatusCounters") or {}
         counts = [f"{counters[member]} {words}" for member, words in _COUNTERS if counters.get(member)]
         best = job.get("BestTrainingJob") or {}
-        metric = best.get("FinalHyperParameterTuningJobObjectiveMetric")
+        metric = best.get("FinalHyperParameterTuningJobObjectiveMetric") or {}
         said = "training jobs: " + (", ".join(counts) or "none yet")
-        if metric:
-            said += f"; best so far {best['TrainingJobName']}: {metric['MetricName']} {metric['Value']:.5g}"
+        if metric.get("Value") is not None:
+            said += f"; best so far {best.get('TrainingJobName')}: {metric.get('MetricName')} {metric['Value']:.5g}"
         if self._said.get("") == said:
             return []
         self._said[""] = said

@@ -27,6 +27,8 @@ _BUILT_IN = frozenset(
 described, and refused in a request ("You can't override the metric definitions for Amazon SageMaker algorithms")."""
 _OF_THE_DATA = frozenset({"feature_dim"})
 """Hyperparameters of those that say what the data are like: the containers find them out when they are left out."""
+_DAY = 86400
+"""Seconds: the limit of a job whose description names none, which is SageMaker's own default."""
 _LEFT_BEHIND = frozenset({"ExperimentConfig", "Tags"})
 """Of the champion's run, not of this one: the trial that the job belonged to, and its tags (see ``carried_tags``)."""
 
@@ -173,6 +175,7 @@ def processing(
         again["NetworkConfig"] = {**request.get("NetworkConfig", {}), "VpcConfig": network}
     if pipeline.refit.max_run_time is not None:
         again["StoppingCondition"] = {"MaxRuntimeInSeconds": pipeline.refit.max_run_time}
+    again.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": _DAY})
     return again
 
 
@@ -290,12 +293,13 @@ def _limit(request: dict[str, Any], spec: RefitSpec, checkpoints: str, spot: boo
     stopping = dict(request.pop("StoppingCondition", {}))
     if spec.max_run_time is not None:
         stopping["MaxRuntimeInSeconds"] = spec.max_run_time
+    stopping.setdefault("MaxRuntimeInSeconds", _DAY)
     waited = stopping.pop("MaxWaitTimeInSeconds", None)
     config = request.pop("CheckpointConfig", None)
     if config or now_spot:
         request["CheckpointConfig"] = {**(config or {}), "S3Uri": checkpoints}
     if now_spot:
-        longest = stopping.setdefault("MaxRuntimeInSeconds", 86400)
+        longest = stopping["MaxRuntimeInSeconds"]
         wait = spec.max_wait if spec.max_wait is not None else max(waited or 2 * longest, longest)
         if wait < longest:
             raise RequestError(
@@ -304,5 +308,4 @@ def _limit(request: dict[str, Any], spec: RefitSpec, checkpoints: str, spot: boo
             )
         stopping["MaxWaitTimeInSeconds"] = wait
         request["EnableManagedSpotTraining"] = True
-    if stopping:
-        request["StoppingCondition"] = stopping
+    request["StoppingCondition"] = stopping

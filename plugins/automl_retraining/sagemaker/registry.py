@@ -242,7 +242,15 @@ def _ensure_group(sm: Any, group: str, own: Mapping[str, str], *, adopt: bool) -
             found = group_of(sm, group)  # another run of this pipeline was first
         else:
             return
-    theirs = found[1] if found else {}
+    check_group(group, found[1] if found else {}, own, adopt=adopt)
+
+
+def check_group(group: str, theirs: Mapping[str, str], own: Mapping[str, str], *, adopt: bool) -> None:
+    """Refuse a group whose tags are not those of this pipeline and deployment.
+
+    Raises:
+        RegistryError: it is somebody else's, and the pipeline does not say ``adopt: true``.
+    """
     other = tags.difference({key: own[key] for key in (tags.DEPLOYMENT, tags.PIPELINE) if key in own}, theirs)
     if other and not adopt:
         raise RegistryError(

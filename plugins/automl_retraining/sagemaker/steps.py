@@ -126,7 +126,7 @@ def artifact(description: Mapping[str, Any]) -> str:
     uri = (description.get("ModelArtifacts") or {}).get("S3ModelArtifacts")
     if not uri:
         raise JobFailed(
-            f"training job {description['TrainingJobName']}: expected a model artifact, found none: read its log"
+            f"training job {description.get('TrainingJobName')}: expected a model artifact, found none: read its log"
         )
     return str(uri)
 

@@ -11,6 +11,7 @@ from typing import Any
 from automl_retraining.core.errors import RequestError
 
 PIPELINE = "art:pipeline"
+DAG_ID = "art:dag-id"
 RUN_ID = "art:run-id"
 RUN_FOLDER = "art:run-folder"
 DEPLOYMENT = "art:deployment"
@@ -25,7 +26,13 @@ Tag = dict[str, str]
 
 
 def own_tags(
-    *, pipeline: str, run_id: str, run_folder: str, deployment: str, extra: Mapping[str, str] | None = None
+    *,
+    pipeline: str,
+    run_id: str,
+    run_folder: str,
+    deployment: str,
+    dag_id: str | None = None,
+    extra: Mapping[str, str] | None = None,
 ) -> list[Tag]:
     """The tags of every resource a run makes: ours, then the pipeline's own.
 
@@ -38,7 +45,10 @@ def own_tags(
     for key in further:
         if key.lower().startswith(("art:", "aws:")):
             raise RequestError(f"tag {key!r}: expected a key that begins neither with art: nor aws: (both reserved)")
-    tags = {PIPELINE: pipeline, RUN_ID: run_id, RUN_FOLDER: run_folder, DEPLOYMENT: deployment, **further}
+    tags = {PIPELINE: pipeline, RUN_ID: run_id, RUN_FOLDER: run_folder, DEPLOYMENT: deployment}
+    if dag_id is not None:
+        tags[DAG_ID] = dag_id
+    tags |= further
     if len(tags) + 1 > _MOST_TAGS:
         raise RequestError(f"expected at most {_MOST_TAGS - 5} tags of your own, found {len(further)}")
     return [{"Key": key, "Value": legal_value(value)} for key, value in tags.items()]

@@ -82,6 +82,7 @@ def look(clients: Clients, scope: Scope) -> Removal:
     # Nothing else below <pipeline>/ is touched: a table of yours may be there.
     state = [] if left else [Item("state", scope.below("capture"), "data capture of the endpoint")]
     state.append(Item("state", scope.below("state"), "salt, last run, last search"))
+    state.append(Item("state", scope.below("ab"), "A/B tests"))
     guarding = alarms.remove(clients.cloudwatch, name, dry_run=True) if not left else []
     return Removal(
         plan=planned,

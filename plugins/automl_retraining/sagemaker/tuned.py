@@ -12,6 +12,7 @@ from automl_retraining.core.errors import DataError, JobFailed
 from automl_retraining.core.records import Candidate, ContainerSpec, Leaderboard, Record
 from automl_retraining.core.section import ProblemType
 from automl_retraining.sagemaker import algorithms, candidates, steps, storage
+from automl_retraining.sagemaker.answers import member
 from automl_retraining.sagemaker.jobs import Job
 
 FEATURES = "ART_FEATURES"
@@ -104,7 +105,7 @@ def check_artifact(s3: Any, training: Mapping[str, Any]) -> None:
     uri = (training.get("ModelArtifacts") or {}).get("S3ModelArtifacts")
     if not uri or not storage.exists(s3, uri):
         raise JobFailed(
-            f"training job {training['TrainingJobName']}: expected its model artifact at {uri or 'an S3 URI'}, found "
+            f"training job {training.get('TrainingJobName')}: expected its model artifact at {uri or 'an S3 URI'}, found "
             "nothing there: was it deleted? Clear the search to train again"
         )
 
@@ -117,7 +118,7 @@ def list_trainings(sm: Any, tuning_job: str) -> list[dict[str, Any]]:
         page = sm.list_training_jobs_for_hyper_parameter_tuning_job(
             HyperParameterTuningJobName=tuning_job, MaxResults=_MOST_LISTED, **token
         )
-        found.extend(page["TrainingJobSummaries"])
+        found.extend(member(page, "TrainingJobSummaries", f"training jobs of tuning job {tuning_job}"))
         if not page.get("NextToken"):
             return found
         token = {"NextToken": page["NextToken"]}
@@ -129,7 +130,7 @@ def of_summary(raw: Mapping[str, Any], algorithm: str | None) -> Candidate:
     created, ended = raw.get("TrainingStartTime") or raw.get("CreationTime"), raw.get("TrainingEndTime")
     value = metric.get("Value")
     return Candidate(
-        name=raw["TrainingJobName"],
+        name=member(raw, "TrainingJobName", "training job"),
         status=raw.get("TrainingJobStatus") or "Unknown",
         objective_metric=metric.get("MetricName"),
         objective_value=value,
@@ -145,11 +146,15 @@ def of_summary(raw: Mapping[str, Any], algorithm: str | None) -> Candidate:
 
 def of_description(raw: Mapping[str, Any], algorithm: str, metric: str) -> Candidate:
     """A line of the leaderboard from DescribeTrainingJob's answer; ``metric`` is the objective."""
-    metrics = {each["MetricName"]: float(each["Value"]) for each in raw.get("FinalMetricDataList") or ()}
+    metrics = {
+        each["MetricName"]: float(each["Value"])
+        for each in raw.get("FinalMetricDataList") or ()
+        if each.get("MetricName") and each.get("Value") is not None
+    }
     created, ended = raw.get("TrainingStartTime") or raw.get("CreationTime"), raw.get("TrainingEndTime")
     return Candidate(
-        name=raw["TrainingJobName"],
-        status=raw["TrainingJobStatus"],
+        name=member(raw, "TrainingJobName", "training job"),
+        status=raw.get("TrainingJobStatus") or "Unknown",
         objective_metric=metric,
         objective_value=metrics.get(metric),
         metrics=metrics,

@@ -10,7 +10,6 @@ from automl_retraining.core.errors import JobFailed, JobStopped, RetrainingError
 from automl_retraining.sagemaker import failures, outcomes
 from automl_retraining.sagemaker.jobs import Description, Job, JobKind, read, stop_arguments
 
-
 _ASKED_AGAIN = 3
 """How often a job is described whose description comes without its status."""
 

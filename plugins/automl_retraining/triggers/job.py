@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from automl_retraining.sagemaker import failures, watching
 from automl_retraining.sagemaker.jobs import Job, kind_of
 from automl_retraining.sagemaker.progress import Progress
-from automl_retraining.triggers.poller import Observation, Poller, interval, shared
+from automl_retraining.triggers.poller import Observation, Poller, shared
 
 _SETTLE = 1.0
 """Seconds beyond a worker's heartbeat interval; see ``JobTrigger._let_worker_end``."""
@@ -87,7 +87,7 @@ class JobTrigger(BaseTrigger):
         with poller.watching(self.job_name, since) as watch:
             while True:
                 age = (datetime.now(UTC) - since).total_seconds()
-                seen = await watch.next(max(3.0, interval(age)))
+                seen = await watch.next(max(3.0, poller.pace.next(age)) if self._reports else None)
                 if seen is not None and seen.job is not None:
                     for line in history.observe(seen.job, seen.at):
                         self.log.info(line)
@@ -111,8 +111,7 @@ class JobTrigger(BaseTrigger):
         if state == "deferred":
             self.log.info("the task is still deferred: %s is left running", self.job_name)
             return
-        poller = shared(self.kind, self.conn_id, self.region)
-        outcome = await poller.call(lambda sm: watching.stop(sm, kind_of(self.kind), self.job_name))
+        outcome = await asyncio.to_thread(self._stop)
         self.log.warning("the task was killed (it is now %s): %s", state or "cleared", outcome)
 
     async def _let_worker_end(self) -> None:
@@ -126,6 +125,11 @@ class JobTrigger(BaseTrigger):
         settled = datetime.fromisoformat(self.deferred_at).timestamp() + _SETTLE
         settled += conf.getint("workers", "min_heartbeat_interval")
         await asyncio.sleep(max(0.0, settled - datetime.now(UTC).timestamp()))
+
+    @property
+    def _reports(self) -> bool:
+        """Whether there is progress to log: who only looks at a job leaves that to the task that submitted it."""
+        return self._progress.worthwhile and self.stop_on_kill
 
     def _enough(self, job: Job) -> bool:
         return job.over or job.status in self.until or job.secondary in self.until
@@ -151,7 +155,7 @@ class JobTrigger(BaseTrigger):
 
     async def _log_progress(self, poller: Poller) -> None:
         """Say what the search found since the last look; a nicety, the leaderboard is what counts."""
-        if not self._progress.worthwhile or not self.stop_on_kill or poller.size > _PROGRESS_UP_TO:
+        if not self._reports or poller.size > _PROGRESS_UP_TO:
             return
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -162,6 +166,12 @@ class JobTrigger(BaseTrigger):
             return
         for bad, line in lines:
             self.log.log(logging.WARNING if bad else logging.INFO, line)
+
+    def _stop(self) -> str:
+        from automl_retraining.operators._aws import client
+
+        sm = client("sagemaker", conn_id=self.conn_id, region=self.region)
+        return watching.stop(sm, kind_of(self.kind), self.job_name)
 
     def _task_state(self) -> str | None:
         """The task's state as the scheduler has it now; None where it was cleared or its run deleted."""

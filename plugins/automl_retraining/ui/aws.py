@@ -11,8 +11,9 @@ from automl_retraining.core.errors import ConfigError, StorageError
 from automl_retraining.sagemaker import failures, storage
 from automl_retraining.ui.cache import Cache
 
-CONNECTIONS = 16
-"""Connections that a client keeps open: as many as threads read at once."""
+CONNECTIONS = 8
+"""Connections that a client keeps open: as many as threads read at once. More would not read much faster, for parsing
+answers holds Python's lock, and Airflow's own requests would wait longer for it."""
 
 _CLIENT_AGE = 600
 """Seconds after which the connection is read again: its password may have been changed."""

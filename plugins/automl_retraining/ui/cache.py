@@ -36,8 +36,11 @@ class Cache(Generic[V]):
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], V], max_age: float | None = None) -> V:
-        """The answer of ``make``, or the one that is kept. An error of ``make`` reaches everybody who waits for it."""
+    def get(self, key: Hashable, make: Callable[[], V], max_age: Callable[[V], float] | None = None) -> V:
+        """The answer of ``make``, or the one that is kept. An error of ``make`` reaches everybody who waits for it.
+
+        ``max_age`` says of an answer how many seconds it is good for, where that differs from answer to answer.
+        """
         mine: Future[object] = Future()
         with self._lock:
             kept = self._kept.get(key)
@@ -56,7 +59,7 @@ class Cache(Generic[V]):
             self._settle(key, mine, _ERROR_AGE if isinstance(error, Exception) else 0.0)
             mine.set_exception(error)
             raise
-        self._settle(key, mine, self._max_age if max_age is None else max_age)
+        self._settle(key, mine, self._max_age if max_age is None else max_age(value))
         mine.set_result(value)
         return value
 

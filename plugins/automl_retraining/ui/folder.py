@@ -14,6 +14,9 @@ RECORDS = ("manifest", "leaderboard", "evaluation", "decision", "outcome", "chec
 HEAD = 16 * 1024
 """Bytes of a record's beginning in which everything stands that a list of runs shows of it."""
 
+LARGEST = 64 * 10**6
+"""Bytes of a record that a page reads: hundreds of times a usual one's."""
+
 
 class Outside(storage.StorageRefused):
     """A URI that is not below the pipeline's prefix: nothing there is for these pages."""
@@ -26,6 +29,11 @@ class Entry:
     name: str
     etag: str
     size: int
+
+
+def too_large(name: str, size: int) -> str:
+    """Why a record of that size is not read."""
+    return f"{name}.json: expected at most {LARGEST / 1e6:.0f} MB, found {size / 1e6:,.0f} MB: it is not shown"
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+from automl_retraining.sagemaker.storage import ObjectMissing
 from automl_retraining.ui.aws import AwsError, in_words
-from automl_retraining.ui.folder import HEAD, Folder, Shelf
+from automl_retraining.ui.folder import HEAD, LARGEST, Folder, Shelf, too_large
 from automl_retraining.ui.summary import RunSummary, summarise
 
 log = logging.getLogger(__name__)
@@ -166,13 +167,21 @@ class RunIndex:
             return Known(before.summary, etags, now)
         if not wanted:
             return Known(None, etags, now)
-        found, whole = {}, {}
+        found: dict[str, bytes] = {}
+        whole: dict[str, bool] = {}
+        problems: list[str] = []
         for name in wanted:
             size = entries[f"{name}.json"].size
+            if name in _WHOLE and size > LARGEST:
+                problems.append(too_large(name, size))
+                continue
+            # A range of an empty object is an error, so what is small is read whole.
             whole[name] = name in _WHOLE or size <= HEAD
-            # A range of an empty object is an error.
-            found[name] = folder.read(f"{name}.json", None if whole[name] else HEAD)
-        return Known(summarise(folder.name, found, whole), etags, now)
+            try:
+                found[name] = folder.read(f"{name}.json", None if whole[name] else HEAD)
+            except ObjectMissing:
+                continue  # removed between the listing and now: the next look finds it gone
+        return Known(summarise(folder.name, found, whole, problems), etags, now)
 
     def _publish(self, done: int, total: int, *, ready: bool) -> None:
         runs = sorted(

@@ -6,18 +6,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from automl_retraining.core.records import Candidate
-from automl_retraining.sagemaker import candidates, logs, secondary_status, tuned, watching
+from automl_retraining.sagemaker import candidates, failures, logs, secondary_status, tuned, watching
 from automl_retraining.sagemaker.jobs import AUTOML, KINDS, TUNING, Description, Job, JobKind, read
 from automl_retraining.ui.airflow_db import SubmittedBy
 
 LOG_LINES = 30
 _MOST_HISTORIES = 500
-_AT_ONCE = timedelta(seconds=10)
-"""A status first seen so soon after the job's creation began with it."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def look(sm: Any, log_client: Any, submitted: SubmittedBy, histories: Histories)
         "candidates": [shown(one) for one in found],
         "best": best(found, objective["greater_is_better"]) if objective else None,
         "counts": _counts(found),
-        "log": logs.tail(log_client, kind, job.name, LOG_LINES),
+        **_log(log_client, kind, job.name),
         "links": _links(sm, kind, job.name),
     }
 
@@ -126,9 +124,8 @@ def _times(
     for place, ((word, at), end) in enumerate(zip(seen, ends, strict=True)):
         since: datetime | None = at
         if place == 0 and not job.transitions:
-            # Nobody saw it begin, unless it is how the job began.
-            early = job.created is not None and at - job.created < _AT_ONCE
-            since = job.created if early or word == way[0] else None
+            # Nobody saw it begin; but a job begins with the first status of its way.
+            since = job.created if word == way[0] else None
         times[word] = (since, end)
     return times
 
@@ -192,6 +189,16 @@ def _counts(found: Sequence[Candidate]) -> Mapping[str, int]:
     for one in found:
         counts[one.status] = counts.get(one.status, 0) + 1
     return counts
+
+
+def _log(log_client: Any, kind: JobKind, name: str) -> dict[str, Any]:
+    """The log's tail, or why there is none: the job is shown either way."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return {"log": logs.tail(log_client, kind, name, LOG_LINES), "log_problem": None}
+    except (ClientError, BotoCoreError) as error:
+        return {"log": [], "log_problem": failures.sentence(error, "read the log")}
 
 
 def _links(sm: Any, kind: JobKind, name: str) -> dict[str, str]:

@@ -23,7 +23,8 @@ from automl_retraining.core.records import (
     Record,
 )
 from automl_retraining.sagemaker import storage
-from automl_retraining.ui.folder import RECORDS, Entry, Folder, Shelf
+from automl_retraining.ui.folder import LARGEST, RECORDS, Entry, Folder, Shelf
+from automl_retraining.ui.folder import too_large as too_large_record
 from automl_retraining.ui.summary import unreadable
 
 R = TypeVar("R", bound=Record)
@@ -64,6 +65,9 @@ def read_records(folder: Folder, entries: Mapping[str, Entry]) -> RunRecords:
     found: dict[str, Any] = dict.fromkeys(RECORDS)
     for name in RECORDS:
         if f"{name}.json" not in entries:
+            continue
+        if (size := entries[f"{name}.json"].size) > LARGEST:
+            problems.append(too_large_record(name, size))
             continue
         try:
             found[name] = _KINDS[name].model_validate_json(folder.read(f"{name}.json"))

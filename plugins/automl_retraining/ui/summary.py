@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from automl_retraining.core.gate_words import difference_from, improvement
+from automl_retraining.core.effects import Against, gain
+from automl_retraining.core.gate_words import difference_from
 from automl_retraining.core.metric_table import METRICS
 from automl_retraining.core.records import Decision, Evaluation, Interval, Outcome, Record
 
@@ -60,15 +61,18 @@ class RunSummary:
         return at.isoformat() if at else ""
 
 
-def summarise(folder: str, found: Mapping[str, bytes], whole: Mapping[str, bool]) -> RunSummary:
+def summarise(
+    folder: str, found: Mapping[str, bytes], whole: Mapping[str, bool], problems: Sequence[str] = ()
+) -> RunSummary:
     """The line of a run.
 
     Args:
         folder: the run folder's name, which is the run's id where the id is legal in S3 keys.
         found: the records by name (without ``.json``), or as many of their first bytes as were read.
         whole: whether that record was read whole.
+        problems: what is wrong with records that were not read, in sentences.
     """
-    problems: list[str] = []
+    problems = list(problems)
 
     def record(name: str, kind: type[R]) -> R | None:
         if name not in found:
@@ -130,17 +134,18 @@ def _compared(made: RunSummary, evaluation: Evaluation | None, decision: Decisio
     name = decision.policy.metric if decision else None
     metric = evaluation.metric(name) if evaluation and name else None
     if metric is None:
-        return replace(made, metric=name, greater_is_better=METRICS[name].greater_is_better if name else None)
-    against = "champion" if metric.difference else "baseline"
-    difference = difference_from(metric, "champion" if metric.difference else "baseline")
+        spec = METRICS.get(name) if name else None
+        return replace(made, metric=name, greater_is_better=spec.greater_is_better if spec else None)
+    against: Against = "champion" if metric.difference else "baseline"
+    found = gain(metric, difference_from(metric, against))
     return replace(
         made,
         metric=metric.name,
         greater_is_better=metric.greater_is_better,
         challenger=metric.challenger,
         champion=metric.champion,
-        gain=improvement(METRICS[metric.name], difference) if difference else None,
-        against=against if difference else None,
+        gain=found,
+        against=against if found else None,
     )
 
 

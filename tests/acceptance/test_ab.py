@@ -1,0 +1,76 @@
+"""An A/B test on real Airflow and the embedded AWS: a challenger gets its share of a load, and is withdrawn."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from automl_retraining.sagemaker import storage
+from scripts.stack import BUCKET
+from tests.acceptance.conftest import World
+from tests.acceptance.test_main_job import read
+from tests.support.load import Load
+from tests.support.local_aws_requests import ROLE
+from tests.support.processing import SKLEARN
+from tests.support.script_mode import archive
+
+PIPELINE, ENDPOINT = "accept_ab", "accept-ab"
+SCRIPT = """
+def model_fn(model_dir):
+    return 2.0
+
+def input_fn(body, content_type):
+    return [float(line.split(",")[0]) for line in body.split()]
+
+def predict_fn(values, factor):
+    {does}
+    return [value * factor for value in values]
+
+def output_fn(values, accept):
+    return "".join(f"{{value}}\\n" for value in values), "text/csv"
+"""
+
+
+@pytest.fixture(scope="module")
+def world(world: World) -> World:
+    """The world with an endpoint of the pipeline that serves a champion, and a model that raises for every row."""
+    s3, sagemaker = world.stack.aws_client("s3"), world.stack.aws_client("sagemaker")
+    own = [{"Key": "art:pipeline", "Value": PIPELINE}]
+    for name, does in (("accept-ab-good", "pass"), ("accept-ab-bad", "raise RuntimeError('no idea')")):
+        uri = f"s3://{BUCKET}/{name}/model.tar.gz"
+        storage.write_bytes(s3, uri, archive({"code/inference.py": SCRIPT.format(does=does)}))
+        environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+        container = {"Image": SKLEARN, "ModelDataUrl": uri, "Environment": environment}
+        sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE, Tags=own)
+    variant = {
+        "VariantName": "champion", "ModelName": "accept-ab-good", "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 2,
+    }  # fmt: skip
+    sagemaker.create_endpoint_config(EndpointConfigName=ENDPOINT, ProductionVariants=[variant], Tags=own)
+    sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName=ENDPOINT, Tags=own)
+    world.until(
+        lambda: sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointStatus"] == "InService", "it serves"
+    )
+    return world
+
+
+def test_a_challenger_whose_answers_are_errors_is_withdrawn_early_and_no_request_is_lost(world: World) -> None:
+    """It gets its share and no more; the run succeeds, the champion serves alone, the record says why."""
+    dag_id, sagemaker = f"ab_{PIPELINE}", world.stack.aws_client("sagemaker")
+    with Load(world.stack.aws_port, ENDPOINT, b"3\n", callers=8, rate=60) as load:
+        outcome = world.finished(dag_id, world.begin(dag_id, {"challenger": "accept-ab-bad"}))
+    assert (outcome["outcome"], outcome["champion"]) == ("kept", "accept-ab-good"), outcome
+    folder = outcome["facts"]["run_folder"]
+    result = json.loads(read(world, f"{folder}/result.json"))
+    assert (result["outcome"], result["challenger"], result["failed_tasks"]) == ("withdrawn", "accept-ab-bad", [])
+    assert "of the challenger's" in result["ended_early"]
+    assert b"Withdrawn" in read(world, f"{folder}/report.html")
+    answered = result["judgement"]["challenger"]["invocations"], result["judgement"]["champion"]["invocations"]
+    assert 0.05 < answered[0] / sum(answered) < 0.4, answered
+    assert sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"] == ENDPOINT
+    answers = load.answers
+    assert answers.lost == []
+    assert set(answers.variants) == {"champion"}
+    bad = sum(count for status, count in answers.statuses.items() if status != 200)
+    assert bad >= answered[0]
