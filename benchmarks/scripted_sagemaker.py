@@ -2,9 +2,10 @@
 
 The embedded AWS's own SageMaker behind its own port: wire, operations, store, lists, faults and counters of calls
 (``/_control``). One thing is not its own: no job runs. A thousand processes would measure the machine, not the waiting.
-The jobs are training jobs in the store as CreateTrainingJob leaves them, and a thread moves each to Training and to
+The jobs are training jobs in the store as CreateTrainingJob left them an hour ago, and each is moved to Training and to
 Completed, as the runner does, at the moments of the plan: a JSON file with ``{"region": [[name, starts, ends], ...]}``,
-in seconds from the line ``begin`` on standard input. The first line that it prints is its port.
+in seconds from the line ``begin`` on standard input; what is before it was an hour ago. The first line that it prints
+is its port.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
 
+from include.local_aws import store as clock
 from include.local_aws.faults.connection import PROTOCOL
 from include.local_aws.faults.control import Control
 from include.local_aws.faults.past import LaggingStore
@@ -30,7 +34,19 @@ from include.local_aws.training import statuses
 from tests.support.trainings import training_request
 
 KIND = "training"
+HOUR = 3600.0
 _NOTHING = cast(Any, None)
+
+
+@contextmanager
+def an_hour_ago() -> Iterator[None]:
+    """The store writes its times as it would have then: lists by last change do not begin with every job."""
+    now = clock._now
+    clock._now = lambda: now() - HOUR
+    try:
+        yield
+    finally:
+        clock._now = now
 
 
 class _Closed:
@@ -54,8 +70,8 @@ def application(store: LaggingStore, control: Control) -> Front:
     )
 
 
-def create(store: LaggingStore, region: str, name: str) -> None:
-    """A training job, just submitted."""
+def create(store: LaggingStore, region: str, name: str, starts: float) -> None:
+    """A training job."""
     body = {
         "request": training_request(name, {"num_round": 10}),
         "secondary": "Starting",
@@ -63,6 +79,9 @@ def create(store: LaggingStore, region: str, name: str) -> None:
         "model": f"s3://bucket/{name}/model.tar.gz",
     }
     jobs.record(store, KIND, region, name, "InProgress", body, {})
+    if starts < 0:
+        at = time.time() - HOUR
+        store.update(KIND, region, name, lambda job: statuses.moved(job, "Training", at, started=at))
 
 
 def play(store: LaggingStore, plan: dict[str, list[tuple[str, float, float]]]) -> None:
@@ -72,6 +91,7 @@ def play(store: LaggingStore, plan: dict[str, list[tuple[str, float, float]]]) -
         for region, rows in plan.items()
         for name, starts, ends in rows
         for at, secondary in ((starts, "Training"), (ends, "Completed"))
+        if at >= 0
     )
     began = time.time()
     for at, region, name, secondary in moves:
@@ -89,13 +109,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = LaggingStore(Path(folder) / "state.sqlite")
         for region, rows in plan.items():
-            for name, _, _ in rows:
-                create(store, region, name)
+            for name, starts, _ in rows:
+                with an_hour_ago():
+                    create(store, region, name, starts)
         config = uvicorn.Config(
             application(store, Control(store)), host="127.0.0.1", port=0, http=PROTOCOL, log_level="warning",
             access_log=False, timeout_keep_alive=30,
         )  # fmt: skip
         listener = config.bind_socket()
+        listener.listen()
         server = uvicorn.Server(config)
         threading.Thread(target=server.run, args=([listener],), daemon=True).start()
         print(listener.getsockname()[1], flush=True)

@@ -15,23 +15,10 @@ from airflow.sdk import DAG, Param
 
 from automl_retraining.core.ab_spec import ABSpec
 from automl_retraining.core.config import Pipeline, load_pipelines
-from automl_retraining.operators.ab import (
-    JUDGE,
-    PROMOTE,
-    SHIFT,
-    START,
-    WATCH,
-    WITHDRAW,
-    JudgeABOperator,
-    StartVariantOperator,
-    WatchOperator,
-)
-from automl_retraining.operators.ab_finish import (
-    PromoteChallengerOperator,
-    RecordABOperator,
-    ShiftWeightsOperator,
-    WithdrawOperator,
-)
+from automl_retraining.operators.ab import JudgeABOperator, StartVariantOperator, WatchOperator
+from automl_retraining.operators.ab_base import JUDGE, PROMOTE, SHIFT, START, WATCH, WITHDRAW
+from automl_retraining.operators.ab_finish import PromoteChallengerOperator, ShiftWeightsOperator, WithdrawOperator
+from automl_retraining.operators.ab_record import RecordABOperator
 from automl_retraining.operators.endpoint_writer import patience
 from automl_retraining.operators.story import story
 

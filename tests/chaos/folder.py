@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Sequence
 from typing import Any
 
 RUN_FOLDER = re.compile(r"(?<=/runs/)[^/\"\s<>&]+")
@@ -18,23 +17,24 @@ _NAMES = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z| ?UTC|[+-]\d\d:?\d\d)?"), "<time>"),
     (re.compile(r"\d{4}-\d\d-\d\d\b"), "<day>"),
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), "<time>"),
+    (re.compile(r"(?<=model-package/<name>/)\d+"), "<version>"),
     (re.compile(r"\b\d+(\.\d+)? (seconds|minutes|s|min)\b"), "<seconds>"),
 )
-_TIME_KEY = re.compile(r"(seconds|duration|durations|_at|time|times|took|elapsed|versions?_arn)$")
+_TIME_KEY = re.compile(r"(seconds|duration|durations|_at|time|times|took|elapsed|Latency)$")
+_PARTS = re.compile(r"<header.*?</header>|<h[1-3][^>]*>.*?</h[1-3]>", re.DOTALL)
+"""Of a report: what it says first, and its headings."""
 
 
-def neutral(text: str, given: Sequence[str]) -> str:
-    """The text with names and times replaced by what they are; ``given`` are the run's own ids."""
-    text = _RESOURCE.sub("<name>", text)
-    for name in given:
-        text = text.replace(name, "<given>")
+def neutral(text: str, given: re.Pattern[str]) -> str:
+    """The text with names and times replaced by what they are; ``given`` matches the names that the suite gave."""
+    text = given.sub("<given>", _RESOURCE.sub("<name>", text))
     text = RUN_FOLDER.sub("<run>", text)
     for pattern, word in _NAMES:
         text = pattern.sub(word, text)
     return text
 
 
-def fingerprint(s3: Any, bucket: str, prefix: str, given: Sequence[str]) -> dict[str, str]:
+def fingerprint(s3: Any, bucket: str, prefix: str, given: re.Pattern[str]) -> dict[str, str]:
     """By neutral path, what stands there: the neutral content of text, the mere presence of archives and models.
 
     Models are pickles and archives with times inside; that they are equal shows in the scores that they gave.
@@ -65,7 +65,7 @@ def differences(expected: dict[str, str], found: dict[str, str], allowed_more: b
     return said
 
 
-def _content(kind: str, body: str, given: Sequence[str]) -> str:
+def _content(kind: str, body: str, given: re.Pattern[str]) -> str:
     if kind == "json":
         try:
             return json.dumps(_timeless(json.loads(neutral(body, given))), indent=1, sort_keys=True)
@@ -74,20 +74,24 @@ def _content(kind: str, body: str, given: Sequence[str]) -> str:
     if kind == "csv":
         rows = list(csv.reader(io.StringIO(body)))
         return "\n".join(map(repr, rows))
+    if kind == "html":
+        # Its tables and plots show durations; its figures are those of the JSON files that it is drawn from.
+        return "\n".join(_PARTS.findall(neutral(body, given)))
     return neutral(body, given)
 
 
-def _timeless(value: Any) -> Any:
-    """The JSON value without its durations."""
+def _timeless(value: Any, key: str = "") -> Any:
+    """The JSON value without its durations, and without the states that a look now and then may miss."""
     if isinstance(value, dict):
-        return {key: "<seconds>" if _is_time(key, each) else _timeless(each) for key, each in value.items()}
+        inherited = key if _TIME_KEY.search(key) else ""
+        return {name: _timeless(each, inherited or name) for name, each in value.items()}
+    if key == "transitions":
+        return "<transitions>"
+    if _TIME_KEY.search(key):
+        return "<seconds>"
     if isinstance(value, list):
         return [_timeless(each) for each in value]
     return value
-
-
-def _is_time(key: str, value: Any) -> bool:
-    return bool(_TIME_KEY.search(key)) and (value is None or isinstance(value, int | float | str))
 
 
 def _first_difference(expected: str, found: str) -> str:

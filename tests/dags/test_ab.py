@@ -28,7 +28,7 @@ def dags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, DAG]:
 def test_only_a_pipeline_that_asks_for_it_has_one_and_no_schedule_starts_it(dags: dict[str, DAG]) -> None:
     """A person does."""
     assert set(dags) == {"ab_p", "ab_q"}
-    assert all((dag.schedule, dag.max_active_runs) == (None, 1) for dag in dags.values())
+    assert all(dag.schedule is None and dag.max_active_runs == 1 for dag in dags.values())
 
 
 def test_the_tasks_follow_each_other_as_the_diagram_says(dags: dict[str, DAG]) -> None:

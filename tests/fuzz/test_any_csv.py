@@ -16,9 +16,10 @@ from tests.support.fuzzing import tries
 from tests.support.splits import Done, Dribble, run_split
 
 # What means something to a CSV reader or to a decoder, and pieces that make rows of it now and then.
-PIECES = [b'"', b'""', b",", b",,", b"\n", b"\r\n", b"\r", b"\n\n", b"\0", b"\xff", b"\xc3", b"\xc3\xa9", b"\xef\xbb\xbf",
-          b" ", b"\t", b"'", b"\\", b"\\n", b"\x1a", b"\x0b", b"\xc2\x85", b"\xe2\x80\xa8", b"NA", b"1", b"-1.5e3", b"yes",
-          b"a,b", b"1,2\n", b"x,y\r\n", b'"q","r"\n', b'"1\n2",3\n', b'"1\r\n2",3\n', b'"a""b",c\n', b'"a"b,c\n', b'a"b,c\n']  # fmt: skip
+PIECES = [b'"', b'""', b",", b",,", b"\n", b"\r\n", b"\r", b"\n\n", b"\0", b"\xff", b"\xc3", b"\xc3\xa9",
+          b"\xef\xbb\xbf", b" ", b"\t", b"'", b"\\", b"\\n", b"\x1a", b"\x0b", b"\xc2\x85", b"\xe2\x80\xa8", b"NA",
+          b"1", b"-1.5e3", b"yes", b"a,b", b"1,2\n", b"x,y\r\n", b'"q","r"\n', b'"1\n2",3\n', b'"1\r\n2",3\n',
+          b'"a""b",c\n', b'"a"b,c\n', b'a"b,c\n']  # fmt: skip
 RUBBISH = st.lists(st.sampled_from(PIECES), max_size=24).map(b"".join) | st.binary(max_size=80)
 
 
@@ -51,7 +52,7 @@ def read(data: bytes, block_bytes: int) -> tuple[list[str], list[list[str]], lis
     return list(table.header.names), rows, lines
 
 
-@tries(500)
+@tries(250)
 @given(
     data=st.tuples(st.sampled_from([b"", b"a,b\n", b"\xef\xbb\xbfa,b\r\n", b'"a","b"\n', b"a\n", b"\n"]), RUBBISH).map(
         b"".join
@@ -79,7 +80,7 @@ def rows_of(part: bytes) -> list[list[str]]:
 SOUND = [f"{number},{number * 7 % 31},{'yes' if number % 3 else 'no'}".encode() for number in range(90)]
 
 
-@tries(300)
+@tries(120)
 @given(
     rubbish=st.lists(st.tuples(st.integers(0, 90), RUBBISH | st.sampled_from([b'5,"a\nb",yes', b"7,8,", b"7,,no"])),
                      min_size=1, max_size=3),
@@ -106,10 +107,13 @@ def test_a_split_loses_and_doubles_no_row(
     for position, piece in rubbish:
         lines.insert(position, piece)
     data = mark + ending.join([b"id,a,y", *lines]) + (ending if last else b"")
+    refusal, done = "", None
     try:
         done = run_split(data, key=key, drop=drop, missing_target=missing_target, chunk=chunk, min_class_rows=1)
     except DataError as error:
-        assert "expected" in str(error)
+        refusal = str(error)
+    if done is None:
+        assert "expected" in refusal
         return
     expected = reference(data)
     assert expected is not None

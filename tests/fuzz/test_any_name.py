@@ -37,7 +37,7 @@ LEGAL = re.compile(r"[a-z0-9](-*[a-z0-9])*")
 PIPELINE_NAME = st.from_regex(r"[a-z_A-Z0-9.-]{1,42}", fullmatch=True)
 
 
-@tries(150)
+@tries(80)
 @given(kind=KIND, one=INTENT, other=INTENT, shared=st.sets(st.sampled_from(["dag_id", "run_id", "task_id"])))
 def test_two_intents_have_two_legal_names(
     kind: str, one: dict[str, Any], other: dict[str, Any], shared: set[str]
@@ -52,7 +52,7 @@ def test_two_intents_have_two_legal_names(
     assert (first == second) == (one == other)
 
 
-@tries(150)
+@tries(80)
 @given(parts=st.lists(ID, min_size=2, max_size=2), cut=st.integers(0, 300))
 def test_where_one_id_ends_and_the_next_begins_counts(parts: list[str], cut: int) -> None:
     """The same characters divided otherwise between DAG and run are another intent."""
@@ -63,7 +63,7 @@ def test_where_one_id_ends_and_the_next_begins_counts(parts: list[str], cut: int
     assert (one == other) == (parts[0] == text[:cut])
 
 
-@tries(150)
+@tries(80)
 @given(st.lists(ID.filter(bool), min_size=2, max_size=12, unique=True))
 def test_runs_have_folders_of_their_own(run_ids: list[str]) -> None:
     """Also those whose ids differ by a surrogate, by case or by what is replaced; S3 tools take each as it is."""
@@ -97,25 +97,21 @@ def test_another_process_gives_the_same_names() -> None:
     assert found[0][4] == run_folder_name(ids[0])
 
 
-@tries(150)
+@tries(80)
 @given(run_id=ID, deployment=ID, extra=st.dictionaries(st.sampled_from(["team", "cost"]), ID))
 def test_tags_take_any_text(run_id: str, deployment: str, extra: dict[str, str]) -> None:
     """AWS takes letters, digits, separators and ``_.:/=+-@``, 256 of them."""
     for tag in own_tags(pipeline="p", run_id=run_id, run_folder="f", deployment=deployment, extra=extra):
         assert len(tag["Value"]) <= 256
-        assert all(
-            character in "_.:/=+-@" or unicodedata.category(character)[0] in "LNZ" for character in tag["Value"]
-        )
+        assert all(character in "_.:/=+-@" or unicodedata.category(character)[0] in "LNZ" for character in tag["Value"])
 
 
-@tries(150)
+@tries(80)
 @given(PIPELINE_NAME)
 def test_every_pipelines_name_makes_a_legal_endpoint(name: str) -> None:
     """A name that would not is refused where the pipeline is read, not when the endpoint is made."""
     try:
-        pipeline = Pipeline.model_validate(
-            {"name": name, "source": "a.csv", "target": "y", "gate": {"metric": "rmse"}}
-        )
+        pipeline = Pipeline.model_validate({"name": name, "source": "a.csv", "target": "y", "gate": {"metric": "rmse"}})
     except ValueError:
         return
     for made in (pipeline.endpoint_name, pipeline.package_group):

@@ -203,12 +203,15 @@ def test_a_test_that_was_left_behind_is_ended_first_by_the_next_one(world: World
 
 
 def test_where_the_configuration_before_was_deleted_one_like_it_is_made(world: World) -> None:
-    """From the test's own."""
-    story = world.run("gone")
+    """From the test's own, without what only the test captured."""
+    story = world.run("gone", quality={"labels": f"s3://{BUCKET}/labels/"})
     story.task("start_variant")
+    test = world.sm.configs[world.sm.endpoints[ENDPOINT]["EndpointConfigName"]]
+    assert test["DataCaptureConfig"]["InitialSamplingPercentage"] == 100
     del world.sm.configs["base"]
     assert story.task("withdraw") == "success", story.errors
     assert world.sm.models_served() == {"champion": "m1"}
+    assert "DataCaptureConfig" not in world.sm.configs[world.sm.endpoints[ENDPOINT]["EndpointConfigName"]]
 
 
 @pytest.mark.parametrize("task", ["shift_weights", "promote", "withdraw"])
@@ -313,3 +316,5 @@ def test_the_form_wins_over_the_pipeline_and_is_held_against_it(world: World) ->
     assert refused.task("start_variant") == "failed"
     assert "the trigger form: " in str(refused.errors["start_variant"])
     assert "ab.shift: expected shares that grow from ab.share, 50" in str(refused.errors["start_variant"])
+    assert (refused.task("withdraw"), refused.task("record")) == ("skipped", "failed")
+    assert world.result("refused").outcome == "failed"

@@ -155,7 +155,8 @@ def test_a_challenger_that_the_labels_prove_better_gets_its_share_more_and_then_
     assert serving(aws) == {"champion": "three"}
     written = result(aws, "better")
     assert (written.outcome, written.serves, written.failed_tasks) == ("promoted", "three", ())
-    quality = written.judgement and written.judgement.quality
+    assert written.judgement is not None
+    quality = written.judgement.quality
     assert quality is not None
     assert quality.challenger is not None
     assert quality.challenger.value == 0

@@ -151,7 +151,7 @@ def test_another_name_is_no_confirmation(account: FakeAccount, s3: Any) -> None:
         ran(remove("cars"), account, s3, with_runs())
 
 
-@pytest.mark.parametrize("dag_id", ["refit_churn", "rollback_churn"])
+@pytest.mark.parametrize("dag_id", ["refit_churn", "rollback_churn", "ab_churn"])
 def test_while_a_run_of_the_pipeline_is_active_it_refuses(account: FakeAccount, s3: Any, dag_id: str) -> None:
     """The run would make again what is being removed."""
     with pytest.raises(AirflowFailException, match=f"found 1 of {dag_id}: wait for its end"):

@@ -10,12 +10,8 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
 from automl_retraining.core.config import Pipeline
 from automl_retraining.operators.ab import JudgeABOperator, StartVariantOperator, WatchOperator
-from automl_retraining.operators.ab_finish import (
-    PromoteChallengerOperator,
-    RecordABOperator,
-    ShiftWeightsOperator,
-    WithdrawOperator,
-)
+from automl_retraining.operators.ab_finish import PromoteChallengerOperator, ShiftWeightsOperator, WithdrawOperator
+from automl_retraining.operators.ab_record import RecordABOperator
 from automl_retraining.triggers.ab import ABTrigger
 from tests.support.sagemaker_tasks import run
 from tests.support.tasks import FakeDagRun, FakeStore, FakeTaskInstance
@@ -85,7 +81,8 @@ class ABRun:
 
     def task(self, task: str) -> str:
         """Run the task to its end, through all its waits; its state."""
-        method, event = "execute", {}
+        method = "execute"
+        event: dict[str, Any] = {}
         while True:
             ctx = self.context(task)
             try:

@@ -54,7 +54,7 @@ def told(
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
 
-    asyncio.run(asyncio.wait_for(body(), 60))
+    asyncio.run(asyncio.wait_for(body(), 300))
     return delays, states
 
 
@@ -85,18 +85,17 @@ def test_a_job_that_is_refused_at_once_is_told_within_seconds() -> None:
     assert delays["job"] < 5
 
 
-@pytest.mark.parametrize("lag", [0, 20])
-def test_a_thousand_jobs_cost_a_thirtieth_of_the_stock_triggers_calls(lag: float) -> None:
-    """Twelve minutes of a thousand jobs of up to an hour: all ends are told, in half the stock's time (15 s) and less."""
+def test_a_thousand_jobs_cost_a_thirtieth_of_the_stock_triggers_calls() -> None:
+    """Six minutes of a thousand jobs of up to an hour: all ends are told, in less than half of the stock's 15 s."""
     draw, time = random.Random(SEED), VirtualTime()
-    jobs = [training(f"art-training-{n:04}", draw.uniform(0, 60), draw.uniform(180, 3600)) for n in range(1000)]
-    sm = TimedSageMaker(time, jobs, lag=lag)
-    delays, _ = told(time, sm, jobs, 0.2)
-    ended = {job.name for job in jobs if job.moves[-1][0] < START + timedelta(minutes=11)}
+    jobs = [training(f"art-training-{n:04}", draw.uniform(0, 30), draw.uniform(90, 3600)) for n in range(1000)]
+    sm = TimedSageMaker(time, jobs)
+    delays, _ = told(time, sm, jobs, 0.1)
+    ended = {job.name for job in jobs if job.moves[-1][0] < START + timedelta(minutes=5.5)}
     assert ended <= delays.keys()
-    waited = sum(min(720.0, (job.moves[-1][0] - START).total_seconds()) for job in jobs)
+    waited = sum(min(360.0, (job.moves[-1][0] - START).total_seconds()) for job in jobs)
     assert sm.calls.total() * 30 < waited / STOCK
-    assert statistics.median(delays[name] for name in ended) < lag + 7.5
+    assert statistics.median(delays[name] for name in ended) < STOCK / 2 / 2
 
 
 def test_two_calls_a_second_are_enough_for_all() -> None:
@@ -110,11 +109,12 @@ def test_two_calls_a_second_are_enough_for_all() -> None:
     assert max(delays.values()) < 300
 
 
-def test_the_statuses_on_the_way_are_told_in_their_order() -> None:
-    """By descriptions while the allowance lasts, by the list beyond it; a late list tells nothing old."""
+def test_lists_that_lag_lose_nothing_and_tell_nothing_old() -> None:
+    """Statuses on the way come in their order, by descriptions while the allowance lasts and by the list beyond it."""
     time = VirtualTime()
     jobs = [training(f"art-training-{n:02}", 0, 600 + n) for n in range(40)]
-    sm = TimedSageMaker(time, jobs, lag=7)
-    _, states = told(time, sm, jobs, 1)
+    sm = TimedSageMaker(time, jobs, lag=20)
+    delays, states = told(time, sm, jobs, 1)
     assert set(map(tuple, states.values())) == {("Starting", "Training", "Completed")}
+    assert max(delays.values()) < 20 + STOCK
     assert 10 <= sm.calls["describe_training_job"] <= 40 + 12 * 10

@@ -39,7 +39,7 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """As YAML's own, whose readers of dates, numbers and truth values fail with whatever Python raises."""
         try:
-            return super().construct_object(node, deep=deep)  # type: ignore[no-untyped-call]
+            return super().construct_object(node, deep=deep)
         except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
             what = node.tag.rpartition(":")[2]
             found = f"no {what}: {shown(getattr(node, 'value', None))}"

@@ -105,8 +105,8 @@ def check_artifact(s3: Any, training: Mapping[str, Any]) -> None:
     uri = (training.get("ModelArtifacts") or {}).get("S3ModelArtifacts")
     if not uri or not storage.exists(s3, uri):
         raise JobFailed(
-            f"training job {training.get('TrainingJobName')}: expected its model artifact at {uri or 'an S3 URI'}, found "
-            "nothing there: was it deleted? Clear the search to train again"
+            f"training job {training.get('TrainingJobName')}: expected its model artifact at {uri or 'an S3 URI'}, "
+            "found nothing there: was it deleted? Clear the search to train again"
         )
 
 

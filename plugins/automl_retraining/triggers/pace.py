@@ -76,9 +76,12 @@ class Patient(Pace):
         """Thirty seconds; the early look stands for the stock trigger's first one, at the very beginning."""
         return STOCK - age if 0 <= age < STOCK / 2 else STOCK
 
-    def tick(self, youngest: float, jobs: int) -> float:  # noqa: ARG002 - a list has news of all, young or old
-        """Ten seconds for a handful of jobs, five for ten and more, so that the calls stay fewer than one by one."""
-        return min(10.0, max(5.0, 50.0 / jobs))
+    def tick(self, youngest: float, jobs: int) -> float:
+        """Ten seconds for a handful of jobs, so that the calls stay fewer than one by one; five for ten jobs and more.
+
+        Ten again where the youngest has gone on for an hour.
+        """
+        return min(10.0, max(5.0, 50.0 / jobs, youngest / 360))
 
 
 def pace_of(endpoint_url: str) -> Pace:

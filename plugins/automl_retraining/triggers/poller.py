@@ -122,6 +122,8 @@ class Poller:
         self._missing: dict[str, None] = {}
         self._listed: datetime | None = None
         self._rolled: datetime | None = None
+        self._latest: datetime | None = None
+        """When the youngest job was submitted, or one that was watched at the last tick."""
         self._slow = Slowdown()
         self._spare = Allowance(SPARE)
         self._task: asyncio.Task[None] | None = None
@@ -137,6 +139,7 @@ class Poller:
         """Watch one job for as long as the body runs; the first observation comes with the next tick."""
         watch = Watch(name, since)
         self._watches.setdefault(name, []).append(watch)
+        self._latest = max(since, self._latest or since)
         seen = self._seen.setdefault(name, _Seen())
         if seen.over and self._updated_again_and_again:
             seen = self._seen[name] = _Seen()  # whoever comes now waits for the next update
@@ -225,12 +228,12 @@ class Poller:
 
     def _pause(self, ticked: datetime, uneven: float) -> float:
         """Seconds from one tick to the next, as things are now."""
-        self._plan()
         if self._few:
+            self._plan()
             due = [seen.due for seen in self._seen.values() if seen.due and not seen.over]
             return (min(due) - ticked).total_seconds() if due else MOST
-        youngest = max(self._since(name) for name in self._watches)
-        return self.pace.tick((self._now() - youngest).total_seconds(), self.size) * uneven
+        youngest = (self._now() - self._latest).total_seconds() if self._latest else 0.0
+        return self.pace.tick(youngest, self.size) * uneven
 
     def _plan(self) -> None:
         """Say when the newly watched are to be looked at first."""
@@ -258,6 +261,7 @@ class Poller:
             for name in [name for name, seen in self._seen.items() if seen.due and seen.due <= now and not seen.over]:
                 await self._describe(name)
             return
+        self._latest = max(self._since(name) for name in self._watches)
         await self._hear_changes(now)
         await self._find_missing(now)
         for name in list(self._missing)[:BATCH]:

@@ -98,6 +98,11 @@ export function when(iso) {
   return iso ? WHEN.format(new Date(iso)) : NONE;
 }
 
+/** A sentence of the server's, with the moments that it names in the viewer's zone. */
+export function local(sentence) {
+  return sentence?.replace(/(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2}) UTC/g, (_, date, hour) => WHEN.format(new Date(`${date}T${hour}Z`)));
+}
+
 /** A day as text. */
 export function day(value) {
   return DAY.format(new Date(value));

@@ -3,6 +3,7 @@
 import { h } from './dom.js';
 import { count, duration, measure, time } from './format.js';
 import { empty, facts, section, sentences, status } from './parts.js';
+import { step } from './steps.js';
 import { histogram, progress, scatter } from './plots_candidates.js';
 import { table } from './table.js';
 
@@ -50,10 +51,21 @@ export function leaderboardPanel(board) {
         ['Objective', `${objective}, ${board.greater_is_better ? 'the higher the better' : 'the lower the better'}, on the validation rows`],
       ]),
       sentences(board.partial_failures),
+      way(board),
     ),
     section('Candidates', candidateTable(candidates, objective, board.greater_is_better, (one) => one.name === board.best)),
     charts.length ? section(null, charts[0], h('div', { class: 'grid' }, charts.slice(1))) : null,
   ];
   requestAnimationFrame(() => performance.measure('leaderboard', 'data'));
   return made;
+}
+
+/** The statuses that the task saw its job in, with how long each was. */
+function way({ transitions, ended }) {
+  if (!transitions.length) return null;
+  const steps = transitions.map(([status, since], index) => {
+    const last = index === transitions.length - 1;
+    return step({ status, state: 'done', since, until: last ? ended ?? since : transitions[index + 1][1], certain: true });
+  });
+  return h('ol', { class: 'stepper', 'aria-label': 'Steps' }, steps);
 }

@@ -2,10 +2,11 @@
 
 import { ask, keepAsking } from './api.js';
 import { h, outward, put } from './dom.js';
-import { between, clock, count, duration, number, time } from './format.js';
+import { between, clock, count, duration, number } from './format.js';
 import { candidateTable } from './leaderboard.js';
 import { empty, failure, section, status, warning, waits } from './parts.js';
 import { progress } from './plots_candidates.js';
+import { step } from './steps.js';
 
 /** The panel of a run. `changed(live)` is called with each answer. */
 export function livePanel(dagId, runId, changed, only) {
@@ -92,11 +93,4 @@ function jobView() {
   }
   whole.drawn = () => plot?.draw();
   return whole;
-}
-
-function step({ status: word, state, since, until, certain }) {
-  const said = { done: 'done', now: 'now', ahead: 'to come', skipped: 'not seen' }[state];
-  const took = since && state !== 'ahead' ? duration(between(since, until)) : state === 'done' ? 'before anybody looked' : said;
-  const title = [since && `since ${clock(since)}`, !certain && 'whether this step comes is not certain'].filter(Boolean).join('; ');
-  return h('li', { class: state, title: title || null, 'aria-current': state === 'now' && 'step' }, h('b', {}, word), h('span', {}, `${took}${certain ? '' : ' ?'}`), h('span', { class: 'aside' }, said), since && h('span', { class: 'aside' }, time(since)));
 }

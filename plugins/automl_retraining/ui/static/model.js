@@ -2,7 +2,7 @@
 
 import { ask, dag, keepAsking, page, ROOT } from './api.js';
 import { h, link, put } from './dom.js';
-import { count, duration, time, withRange } from './format.js';
+import { count, duration, local, time, withRange } from './format.js';
 import { columnTable } from './data.js';
 import { direction, empty, facts, failure, gain, outcome, section, status, warning } from './parts.js';
 import { championsPlot, costPlot, trendPlot } from './plots_history.js';
@@ -64,15 +64,15 @@ function runsTable(runs) {
     { title: '', cell: pick },
     { title: 'Run', value: (run) => run.created, cell: (run) => [link(time(run.created), run.dag_id && page(['run'], { dag_id: run.dag_id, run_id: run.run_id })), h('div', { class: 'small' }, run.run_id)] },
     { title: 'Outcome', value: (run) => run.outcome, cell: (run) => [outcome(run.outcome), run.answered_by && h('div', { class: 'small' }, `${run.answer} by ${run.answered_by}`)] },
-    { title: 'Why', cell: (run) => h('div', { class: 'clamp', title: run.sentence ?? run.error }, run.sentence ?? run.error) },
+    { title: 'Why', cell: (run) => h('div', { class: 'clamp', title: run.sentence ?? run.error }, local(run.sentence ?? run.error)) },
     { title: 'Challenger', numeric: true, value: (run) => run.challenger?.value ?? null, cell: (run) => withRange(run.challenger) },
     { title: 'Gain', numeric: true, value: (run) => run.gain?.value ?? null, cell: (run) => gain(run.gain), hint: 'Over the champion, or the baseline where there was none' },
     { title: 'Kind', value: (run) => run.kind, cell: (run) => run.kind ?? '–' },
-    { title: 'Candidates', numeric: true, value: (run) => run.candidates, cell: (run) => count(run.candidates) },
-    { title: 'Billable', numeric: true, value: (run) => run.billable_seconds, cell: (run) => duration(run.billable_seconds) },
+    { title: 'Candidates', numeric: true, sparse: true, value: (run) => run.candidates, cell: (run) => count(run.candidates) },
+    { title: 'Billable', numeric: true, sparse: true, value: (run) => run.billable_seconds, cell: (run) => duration(run.billable_seconds) },
     { title: 'Rows', numeric: true, value: (run) => run.rows, cell: (run) => count(run.rows) },
   ];
-  return section('Runs', h('div', { class: 'tools' }, compare, h('span', { class: 'small' }, 'Choose two to see them side by side.')), table(columns, { rows: runs, caption: 'Runs', sort: [1, 'descending'], page: 25 }));
+  return section('Runs', h('div', { class: 'tools' }, compare, h('span', { class: 'small' }, 'Choose two to see them side by side.')), table(columns.filter(({ sparse, value }) => !sparse || runs.some((run) => value(run) !== null)), { rows: runs, caption: 'Runs', sort: [1, 'descending'], page: 25 }));
 }
 
 function drift(found) {

@@ -2,7 +2,7 @@
 
 import { ask, dag, keepAsking, page } from './api.js';
 import { h, link, put } from './dom.js';
-import { count, time, withRange } from './format.js';
+import { count, local, time, withRange } from './format.js';
 import { direction, empty, failure, outcome, section, sparkline, status, verdict, warning } from './parts.js';
 import { table } from './table.js';
 import './theme.js';
@@ -76,7 +76,7 @@ function last(model) {
   if (!run) return h('span', { class: 'small' }, 'no run is over yet');
   return [
     h('div', { class: 'over' }, link(outcome(run.outcome), runPage(run)), run.verdict === 'doubt' && verdict(run.verdict), h('span', { class: 'small' }, time(run.finished ?? run.created, { relative: true }))),
-    h('div', { class: 'clamp', title: run.sentence ?? run.error }, run.sentence ?? run.error),
+    h('div', { class: 'clamp', title: run.sentence ?? run.error }, local(run.sentence ?? run.error)),
   ];
 }
 

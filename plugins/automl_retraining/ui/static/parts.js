@@ -1,7 +1,7 @@
 /** Pieces that several pages share: chips, rules, sections, states. */
 
 import { h, put, svg } from './dom.js';
-import { decimals, number, withRange } from './format.js';
+import { decimals, measure, number, withRange } from './format.js';
 
 const OUTCOMES = {
   promoted: ['good', 'promoted'],
@@ -150,7 +150,7 @@ export const METRIC_COLUMNS = [
   { title: 'Metric', value: (row) => row.name, cell: (row) => h('span', { title: row.undefined }, direction(row)) },
   { title: 'Challenger', numeric: true, cell: (row) => (row.undefined ? row.undefined : withRange(row.challenger)) },
   { title: 'Champion', numeric: true, cell: (row) => withRange(row.champion) },
-  { title: 'Baseline', numeric: true, cell: (row) => number(row.baseline) },
+  { title: 'Baseline', numeric: true, cell: (row) => measure(row.baseline) },
   {
     title: 'Gain',
     numeric: true,

@@ -22,7 +22,7 @@ export function effectsPlot(effects, metric) {
     height: Math.max(110, 74 + lines.length * 26),
     option: (shade) => ({
       grid: { ...GRID, top: 22 },
-      xAxis: { type: 'value', min: low - room, max: high + room, ...named('← worse · challenger compared · better →'), axisLabel: { formatter: (value) => number(value), showMinLabel: false, showMaxLabel: false } },
+      xAxis: { type: 'value', min: low - room, max: high + room, ...named('← worse · challenger compared · better →'), splitLine: { showMinLine: false, showMaxLine: false }, axisLabel: { formatter: (value) => number(value), showMinLabel: false, showMaxLabel: false } },
       yAxis: { type: 'category', data: rows, splitLine: { show: false }, axisLabel: { color: shade.ink, width: 240, overflow: 'truncate', interval: 0, hideOverlap: false } },
       tooltip: {
         trigger: 'item',

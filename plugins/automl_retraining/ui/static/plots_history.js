@@ -59,7 +59,8 @@ export function championsPlot(champions, open) {
   if (!known.length) return null;
   const now = Date.now();
   const shown = known.slice(0, 40);
-  const names = shown.map((one) => one.model).reverse();
+  // Names of one model's champions begin alike: their ends tell them apart.
+  const names = shown.map(({ model }) => (model.length > 36 ? `…${model.slice(-35)}` : model)).reverse();
   return figure({
     title: 'Champions',
     label: 'Which model served from when until when',

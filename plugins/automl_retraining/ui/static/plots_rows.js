@@ -1,6 +1,6 @@
 /** What the models did on the test rows: ROC, precision and recall, calibration, residuals, confusion, importance. */
 
-import { figure, GRID, named } from './chart.js';
+import { colours, figure, GRID, named } from './chart.js';
 import { h } from './dom.js';
 import { count, number, percent } from './format.js';
 
@@ -136,7 +136,7 @@ function classes({ classes: all }) {
   if (!all) return [];
   return Object.entries(all.models).map(([role, { confusion, f1 }]) => {
     const shares = confusion.map((row) => row.map((value) => value / Math.max(1, row.reduce((a, b) => a + b, 0))));
-    const cells = confusion.flatMap((row, truth) => row.map((value, predicted) => ({ value: [predicted, truth, shares[truth][predicted]], rows: value })));
+    const cells = () => confusion.flatMap((row, truth) => row.map((value, predicted) => ({ value: [predicted, truth, shares[truth][predicted]], rows: value, label: { color: colours()[shares[truth][predicted] > 0.5 ? 'card' : 'ink'] } })));
     return figure({
       title: `Confusion: ${role}`,
       height: Math.min(460, 130 + all.labels.length * 42),
@@ -146,7 +146,7 @@ function classes({ classes: all }) {
         xAxis: { type: 'category', data: all.labels, ...named('predicted'), axisLabel: { width: 80, overflow: 'truncate' }, splitLine: { show: false } },
         yAxis: { type: 'category', data: all.labels, inverse: true, ...named('actual', 58), axisLabel: { width: 80, overflow: 'truncate' }, splitLine: { show: false } },
         visualMap: { show: false, min: 0, max: 1, inRange: { color: [shade.soft, shade[role]] } },
-        series: [{ type: 'heatmap', data: cells, label: { show: all.labels.length <= 8, formatter: ({ data }) => count(data.rows), color: shade.ink, textBorderColor: shade.card, textBorderWidth: 2 } }],
+        series: [{ type: 'heatmap', data: cells(), label: { show: all.labels.length <= 8, formatter: ({ data }) => count(data.rows) } }],
       }),
       data: () => ({
         columns: [

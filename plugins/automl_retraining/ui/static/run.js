@@ -3,7 +3,7 @@
 import { airflow, ask, download, keepAsking, page } from './api.js';
 import { dataPanel } from './data.js';
 import { h, link, outward, put } from './dom.js';
-import { time } from './format.js';
+import { local, time } from './format.js';
 import { evidencePanel } from './evidence.js';
 import { leaderboardPanel } from './leaderboard.js';
 import { livePanel } from './live.js';
@@ -31,7 +31,7 @@ let now = 'This run goes on.';
 function heading(run) {
   const { outcome: end, decision, manifest } = run.records;
   const running = run.state === 'running';
-  const sentence = end?.sentence ?? decision?.sentence ?? (running ? now : 'This run left no outcome: it ended before its record was written.');
+  const sentence = local(end?.sentence ?? decision?.sentence) ?? (running ? now : 'This run left no outcome: it ended before its record was written.');
   return [
     h(
       'nav',
@@ -48,7 +48,7 @@ function heading(run) {
       h('div', { class: 'over' }, outcome(end?.outcome ?? (running ? null : 'no outcome')), h('span', {}, 'model ', h('strong', {}, run.pipeline)), h('span', {}, run.dag_id), time(end?.finished ?? manifest?.created)),
       h('h1', {}, sentence),
       end?.outcome === 'waiting' && h('p', {}, outward('Answer it under Required Actions', airflow(['dags', dagId, 'runs', runId, 'tasks', 'approve', 'required_actions']), { class: 'primary' })),
-      end && sentences(end.reasons.filter((one) => one !== sentence && !decision?.reasons.includes(one))),
+      end && sentences(end.reasons.filter((one) => one !== end.sentence && !decision?.reasons.includes(one))),
       run.problems.map((one) => warning(one)),
       links(run),
     ),

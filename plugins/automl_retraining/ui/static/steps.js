@@ -1,0 +1,25 @@
+/** A job's way: one step for each of its statuses, with how long it was in it. */
+
+import { h } from './dom.js';
+import { between, clock, duration, time } from './format.js';
+
+/** A status with its times as a step. */
+export function step({ status: word, state, since, until, certain }) {
+  const said = { done: 'done', now: 'now', ahead: 'to come', skipped: 'not seen' }[state];
+  const took = lasted(state, since, until) ?? said;
+  const title = [since && `since ${clock(since)}`, !certain && 'whether this step comes is not certain'].filter(Boolean).join('; ');
+  return h('li', { class: state, title: title || null, 'aria-current': state === 'now' && 'step' }, h('b', {}, parts(word)), h('span', {}, `${took}${certain ? '' : ' ?'}`), h('span', { class: 'aside' }, said), since && h('span', { class: 'aside' }, time(since)));
+}
+
+/** How long a step took; when, for the one that a job ended with; null where only its state is known. */
+function lasted(state, since, until) {
+  if (state === 'now' && since) return duration(between(since));
+  if (state !== 'done') return null;
+  if (!since) return 'before anybody looked';
+  return until && until !== since ? duration(between(since, until)) : `at ${clock(since)}`;
+}
+
+/** `GeneratingExplainabilityReport` may break between its words. */
+function parts(word) {
+  return word.split(/(?=[A-Z])/).flatMap((part) => [h('wbr'), part]);
+}
