@@ -88,6 +88,18 @@ bench-endpoint: setup  ## requests a second of the embedded endpoints, also thro
 bench-ui: setup  ## what the pages inside Airflow wait for, with 500 runs: RUNS= CANDIDATES=
 	AIRFLOW_HOME=.local/bench-airflow PYTHONPATH=$(CURDIR):$(CURDIR)/plugins $(BIN)/python -m benchmarks.bench_ui $(if $(RUNS),--runs $(RUNS)) $(if $(CANDIDATES),--candidates $(CANDIDATES))
 
+.PHONY: bench-dags
+bench-dags: setup  ## processor seconds to parse the DAG files, beside a DAG of stock operators: PIPELINES=
+	$(BIN)/python -m benchmarks.bench_dags --pipelines $(or $(PIPELINES),200)
+
+.PHONY: load
+load: setup  ## many pipelines started at the same minute on real Airflow: PIPELINES=
+	$(BIN)/python -m benchmarks.load --pipelines $(or $(PIPELINES),50)
+
+.PHONY: fuzz
+fuzz: setup  ## names, answers, YAML and CSV that nobody thought of: EXAMPLES= SEED=
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest tests/fuzz --hypothesis-seed=$(or $(SEED),7)
+
 .PHONY: bench-search
 bench-search: setup  ## the embedded Autopilot beside FLAML, same folds and budget (16 minutes)
 	$(BIN)/python -m benchmarks.bench_search

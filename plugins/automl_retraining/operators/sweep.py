@@ -78,7 +78,5 @@ class SweepOperator(TidyingOperator):
             return ""
         # A tag cannot hold every character of an id: a run that is not known by its tag may be one that is active.
         if not ti.get_dr_count(dag_id=dag_id, run_ids=[run_id]) and ti.get_dr_count(dag_id=dag_id, states=ACTIVE):
-            return (
-                f"no run of {dag_id} is called {run_id!r}, but one that is active may be meant: left for later"
-            )
+            return f"no run of {dag_id} is called {run_id!r}, but one that is active may be meant: left for later"
         return None

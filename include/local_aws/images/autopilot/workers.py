@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 import joblib  # type: ignore[import-untyped]
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 AT_ONCE = 2
 """Fits that run at the same time. Fixed, not the number of cores: a tuner's next question depends on it, and the same
