@@ -100,6 +100,10 @@ load: setup  ## many pipelines started at the same minute on real Airflow: PIPEL
 fuzz: setup  ## names, answers, YAML and CSV that nobody thought of: EXAMPLES= SEED=
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest tests/fuzz --hypothesis-seed=$(or $(SEED),7)
 
+.PHONY: bench-waiting
+bench-waiting: setup clients  ## waiting for 1 to 1,000 jobs beside the stock triggers: JOBS= SEED= (30 minutes)
+	$(BIN)/python -m benchmarks.bench_waiting $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: bench-search
 bench-search: setup  ## the embedded Autopilot beside FLAML, same folds and budget (16 minutes)
 	$(BIN)/python -m benchmarks.bench_search

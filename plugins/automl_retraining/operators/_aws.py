@@ -16,9 +16,9 @@ _LOG = logging.getLogger(__name__)
 def client(service: str, *, conn_id: str, region: str | None = None, connections: int = 10, attempts: int = 5) -> Any:
     """A boto3 client with the connection's credentials, region and ``endpoint_url``.
 
-    Calls are retried by botocore with backoff (five ``attempts``, fewer for who retries itself); what is submitted
-    under a name of its own can be sent again without harm. ``connections`` is how many it keeps open, for callers with many
-    threads.
+    Calls are retried by botocore with backoff: ``attempts`` in all, fewer for who retries itself. What is submitted
+    under a name of its own can be sent again without harm. ``connections`` is how many it keeps open, for callers with
+    many threads.
     """
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
     from botocore.config import Config
