@@ -59,6 +59,7 @@ check: setup  ## lint, format and types
 
 .PHONY: test
 test: setup clients  ## every test, acceptance tests included
+	@$(BIN)/python -m scripts.browser
 	@status=0; \
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not acceptance" || status=$$?; \
 	$(BIN)/python -m pytest -m acceptance || status=$$?; \
@@ -67,6 +68,14 @@ test: setup clients  ## every test, acceptance tests included
 .PHONY: test-unit
 test-unit: setup  ## the quick tests: no server, no Airflow database
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not acceptance and not local_aws"
+
+.PHONY: chaos
+chaos: setup  ## kill a component at a random moment, round after round, and count what went wrong: ROUNDS= SEED=
+	PYTHONPATH=$(CURDIR):$(CURDIR)/plugins $(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),100) --seed $(or $(SEED),7)
+
+.PHONY: screenshots
+screenshots: setup  ## make docs/ui-*.png anew from real runs (minutes)
+	$(BIN)/python -m scripts.screenshots
 
 .PHONY: bench-split
 bench-split: setup  ## seconds and memory of the split beside pandas
