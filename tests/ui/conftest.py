@@ -135,7 +135,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def world(airflow_login: Callable[[str], str], folder: Path) -> Iterator[World]:
     """The app over six finished runs of the pipeline churn and one of the pipeline other."""
     from fastapi import FastAPI

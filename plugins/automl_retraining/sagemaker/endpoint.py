@@ -69,6 +69,9 @@ def describe(sm: Any, name: str) -> Endpoint | None:
         return None
     config_name = answer.get("EndpointConfigName")
     config = describe_config(sm, config_name) if config_name else None
+    tags = _found(lambda: tags_of(sm, answer["EndpointArn"]))
+    if tags is None:
+        return None  # deleted since the call before
     return Endpoint(
         name=name,
         arn=member(answer, "EndpointArn", f"endpoint {name}"),
@@ -78,7 +81,7 @@ def describe(sm: Any, name: str) -> Endpoint | None:
         failure_reason=answer.get("FailureReason"),
         changed=member(answer, "LastModifiedTime", f"endpoint {name}"),
         config=config or {},
-        tags=tags_of(sm, answer["EndpointArn"]),
+        tags=tags,
         counts={
             variant["VariantName"]: variant["DesiredInstanceCount"]
             for variant in answer.get("ProductionVariants", ())
@@ -259,14 +262,18 @@ def tags_of(sm: Any, arn: str) -> dict[str, str]:
 
 
 def _describe(sm: Any, operation: str, **name: str) -> dict[str, Any] | None:
-    """The answer, or None where SageMaker could not find it (its error is a plain ValidationException)."""
+    """The answer, or None where SageMaker could not find it."""
+    return _found(lambda: getattr(sm, operation)(**name))
+
+
+def _found(ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    """What was asked for, or None where SageMaker could not find it (its error is a plain ValidationException)."""
     from botocore.exceptions import ClientError
 
     try:
-        answer: dict[str, Any] = getattr(sm, operation)(**name)
+        return ask()
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
         if code == "ResourceNotFound" or (code == "ValidationException" and "could not find" in message.lower()):
             return None
         raise
-    return answer
