@@ -60,10 +60,7 @@ check: setup  ## lint, format and types
 .PHONY: test
 test: setup clients  ## every test, acceptance tests included
 	@$(BIN)/python -m scripts.browser
-	@status=0; \
-	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not acceptance" || status=$$?; \
-	$(BIN)/python -m pytest -m acceptance || status=$$?; \
-	exit $$status
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: test-unit
 test-unit: setup  ## the quick tests: no server, no Airflow database
