@@ -38,6 +38,8 @@ FORMS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 """By trainer, what the trigger form says in the first run and in the second."""
 RUN_LIMIT = 600.0
+PARSED_ONCE = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600"}
+"""No pipeline changes meanwhile, and parsing the DAG files again and again would take a core from the training."""
 
 
 def main() -> int:
@@ -117,7 +119,7 @@ def _demo(demo: Demo) -> int:
     started = time.monotonic()
     print("starting Airflow (api-server, scheduler, dag-processor, triggerer) and the embedded AWS ...", flush=True)
     with (
-        Stack(STATE, environment={"AUTOML_RETRAINING_DATA_DIRS": str(table.parent)}) as stack,
+        Stack(STATE, environment={"AUTOML_RETRAINING_DATA_DIRS": str(table.parent), **PARSED_ONCE}) as stack,
         AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"]) as api,
     ):
         stack.fix_split(demo.pipeline)

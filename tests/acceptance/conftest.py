@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from scripts.airflow_api import FINISHED, AirflowApi
+from scripts.demo import PARSED_ONCE
 from scripts.stack import ROOT, Stack
 from tests.acceptance import tables
 
@@ -114,6 +115,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     for path in pipelines.glob("*.yaml"):
         path.write_text(path.read_text().replace("$DATA", str(data)))
     environment = {
+        **PARSED_ONCE,
         "AUTOML_RETRAINING_DATA_DIRS": str(data),
         "AUTOML_RETRAINING_PIPELINES": str(pipelines),
         # A task whose process or scheduler was killed is found within half a minute, not within Airflow's five.
