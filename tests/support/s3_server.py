@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import boto3
+import httpx
 from moto.server import ThreadedMotoServer
 
 
@@ -16,6 +17,8 @@ def running() -> Iterator[str]:
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    # moto keeps its state in the process: without this the tests of another file may have left theirs.
+    httpx.post(f"http://{host}:{port}/moto-api/reset", timeout=30, trust_env=False).raise_for_status()
     try:
         yield f"http://{host}:{port}"
     finally:
