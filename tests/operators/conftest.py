@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from automl_retraining.sagemaker import lease
-from tests.support.endpoint_runs import BUCKET, ENDPOINT
+from tests.support.endpoint_runs import BUCKET
 from tests.support.fake_endpoints import FakeSageMaker
-from tests.support.s3_server import client, running
+from tests.support.s3_server import client, empty, running
 
 
 @pytest.fixture(scope="session")
@@ -22,10 +21,10 @@ def s3_url() -> Iterator[str]:
 
 @pytest.fixture
 def s3(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Its client, with the bucket there and no lease held."""
+    """Its client, with the bucket there and nothing in it."""
+    empty(s3_url)
     s3 = client(s3_url)
     s3.create_bucket(Bucket=BUCKET)
-    s3.delete_object(Bucket=BUCKET, Key=lease.lease_key(ENDPOINT))
     monkeypatch.setenv("AUTOML_RETRAINING_BUCKET", BUCKET)
     return s3
 

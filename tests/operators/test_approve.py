@@ -19,7 +19,6 @@ from automl_retraining.sagemaker import storage
 from automl_retraining.sagemaker.evidence import evaluate_run
 from tests.support import runs
 from tests.support.endpoint_runs import folder, with_clients
-from tests.support.s3_server import client
 from tests.support.sagemaker_tasks import cleared, run
 from tests.support.tasks import context
 
@@ -34,11 +33,9 @@ PIPELINE = Pipeline.model_validate(
 Asked = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def came_to_the_gate(s3_url: str) -> None:
-    """A run whose gate says promote; no task here changes what it reads."""
-    s3 = client(s3_url)
-    s3.create_bucket(Bucket="runs")
+@pytest.fixture
+def decided(s3: Any) -> Any:
+    """S3 with a run whose gate says promote."""
     runs.write(s3, RUN, BEFORE)
     storage.write_bytes(s3, f"{RUN}/transform/challenger/t.out", runs.predictions(1.0, seed=1))
     storage.write_bytes(s3, f"{RUN}/transform/champion/t.out", runs.predictions(5.0, seed=2))
@@ -47,11 +44,6 @@ def came_to_the_gate(s3_url: str) -> None:
         champion=ModelRef(model_name="m1", run_folder=BEFORE, endpoint_config="c1"),
     )  # fmt: skip
     storage.write_record(s3, f"{RUN}/decision.json", decide(evaluation, PIPELINE.gate))
-
-
-@pytest.fixture
-def decided(came_to_the_gate: None, s3: Any) -> Any:
-    """S3 with that run."""
     return s3
 
 

@@ -13,7 +13,7 @@ from automl_retraining.sagemaker.delete import delete_below
 from automl_retraining.sagemaker.pace import Paced
 from tests.support.fake_endpoints import refused
 from tests.support.fake_registry import FakeAccount
-from tests.support.s3_server import client, running
+from tests.support.s3_server import client, empty, running
 from tests.support.tidying import BUCKET, NOW, FakeFolders, past, run_tags, scope
 
 OURS = {"art:pipeline": "churn", "art:deployment": "default"}
@@ -29,11 +29,9 @@ def s3_url() -> Any:
 @pytest.fixture
 def s3(s3_url: str) -> Any:
     """Its client, with an empty bucket."""
+    empty(s3_url)
     s3 = client(s3_url)
     s3.create_bucket(Bucket=BUCKET)
-    left = [{"Key": entry["Key"]} for entry in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())]
-    if left:
-        s3.delete_objects(Bucket=BUCKET, Delete={"Objects": left})
     return s3
 
 

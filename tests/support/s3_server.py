@@ -17,12 +17,17 @@ def running() -> Iterator[str]:
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    # moto keeps its state in the process: without this the tests of another file may have left theirs.
-    httpx.post(f"http://{host}:{port}/moto-api/reset", timeout=30, trust_env=False).raise_for_status()
+    url = f"http://{host}:{port}"
+    empty(url)
     try:
-        yield f"http://{host}:{port}"
+        yield url
     finally:
         server.stop()
+
+
+def empty(url: str) -> None:
+    """Forget every bucket: moto keeps its state in the process, so any test before may have left its own."""
+    httpx.post(f"{url}/moto-api/reset", timeout=30, trust_env=False).raise_for_status()
 
 
 def client(url: str) -> Any:

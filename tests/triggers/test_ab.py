@@ -49,7 +49,7 @@ def test_it_is_made_again_from_what_it_serialises(sm: FakeVariants) -> None:
     ("challenger", "options", "why", "words"),
     [
         (WELL, {}, "enough", "The challenger answered"),
-        ((0.5, 0, 0, 9000.0), {"deadline": -1}, "deadline", "requests came in all that time"),
+        ((0.5, 0, 0, 9000.0), {"deadline": -1}, "deadline", "requests to the challenger came in all that time"),
         ((10, 0, 9, 9000.0), {"until": 600}, "harm", "answers were 5xx"),
         (WELL, {"config_name": "art-abtest-other"}, "gone", "expected it to serve the A/B test art-abtest-other"),
     ],
@@ -61,6 +61,14 @@ def test_it_fires_once_there_is_something_to_say(
     event = event_of(trigger(sm, FakeMetrics(champion=WELL, challenger=challenger), **options))
     assert event["why"] == why
     assert words in event["sentence"]
+
+
+def test_many_requests_in_a_moment_are_not_yet_enough(sm: FakeVariants) -> None:
+    """Latencies are compared period by period: the watch goes on until there are enough, or to its deadline."""
+    since = (datetime.now(UTC) - timedelta(seconds=3)).isoformat()
+    metrics = FakeMetrics(champion=(500, 0, 0, 9000.0), challenger=(500, 0, 0, 9000.0))
+    event = event_of(trigger(sm, metrics, since=since, deadline=-1))
+    assert event["why"] == "deadline"
 
 
 def test_throttling_and_lost_connections_do_not_end_the_watch(sm: FakeVariants) -> None:

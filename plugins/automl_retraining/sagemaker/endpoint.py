@@ -69,12 +69,13 @@ def describe(sm: Any, name: str) -> Endpoint | None:
         return None
     config_name = answer.get("EndpointConfigName")
     config = describe_config(sm, config_name) if config_name else None
-    tags = _found(lambda: tags_of(sm, answer["EndpointArn"]))
+    arn = member(answer, "EndpointArn", f"endpoint {name}")
+    tags = _found(lambda: tags_of(sm, arn))
     if tags is None:
         return None  # deleted since the call before
     return Endpoint(
         name=name,
-        arn=member(answer, "EndpointArn", f"endpoint {name}"),
+        arn=arn,
         status=member(answer, "EndpointStatus", f"endpoint {name}"),
         config_name=config_name,
         pending_config=(answer.get("PendingDeploymentSummary") or {}).get("EndpointConfigName"),

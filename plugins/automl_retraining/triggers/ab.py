@@ -101,7 +101,7 @@ class ABTrigger(BaseTrigger):
 
     def _look(self) -> dict[str, str] | None:
         """What there is to say now; None where the test goes on."""
-        from automl_retraining.core.ab import harm
+        from automl_retraining.core.ab import harm, latency_ratio
 
         sm, cloudwatch = self._clients
         now = datetime.now(UTC)
@@ -124,10 +124,13 @@ class ABTrigger(BaseTrigger):
         )  # fmt: skip
         if harmed := harm(self._spec, champion, challenger):
             return {"why": "harm", "sentence": harmed}
-        if now >= datetime.fromisoformat(self.until) and challenger.invocations >= self.min_invocations:
+        # The periods at both ends are not whole, and metrics come late: time alone does not make latencies known.
+        comparable = latency_ratio(champion, challenger, self._spec.confidence) is not None
+        if comparable and challenger.invocations >= self.min_invocations and now >= datetime.fromisoformat(self.until):
             return {"why": "enough", "sentence": f"The challenger answered {challenger.invocations:,} requests."}
         if now >= datetime.fromisoformat(self.deadline):
-            return {"why": "deadline", "sentence": f"Only {challenger.invocations:,} requests came in all that time."}
+            said = f"{challenger.invocations:,} requests to the challenger came in all that time."
+            return {"why": "deadline", "sentence": said}
         return None
 
     def _broken(self, error: Exception) -> dict[str, str] | None:
