@@ -123,9 +123,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "pipelines").mkdir()
     (made / "pipelines" / "churn.yaml").write_text(run_folders.pipeline_yaml(schedule='{cron: "0 5 * * 1"}'))
     (made / "pipelines" / "other.yaml").write_text(run_folders.pipeline_yaml())
-    for name in ("models", "model", "run", "compare", "gate"):
-        (made / "pages").mkdir(exist_ok=True)
-        (made / "pages" / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>")
+    (made / "page.html").write_text('<!doctype html><title>$title</title><script src="${up}static/$name.js"></script>')
     (made / "static" / "vendor").mkdir(parents=True)
     (made / "static" / "page.js").write_text("export const page = 1;\n")
     (made / "static" / "vendor" / "LICENSE").write_text("free\n")

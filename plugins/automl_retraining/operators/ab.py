@@ -46,23 +46,16 @@ class StartVariantOperator(ABOperator):
         return self._start(context)
 
     def _start(self, context: Context) -> dict[str, Any]:
-        self.take_lease(context)
-        try:
+        with self.leased(context):
             how, move = self._begin(context)
-        except BaseException:
-            self.give_lease_back(context)
-            raise
-        if how != "serving":
-            self.wait(move)
-        self.give_lease_back(context)
+            if how != "serving":
+                self.wait(move)
         return self._next(context, move)
 
     @fail_for_good("start the A/B test")
     def settled(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's call
         """The endpoint does not change any more: does it serve both?"""
-        move = self.stored_move(context)
-        self.outcome_of_move(context, move)
-        return self._next(context, move)
+        return self._next(context, self.finish_move(context))
 
     def _begin(self, context: Context) -> tuple[str, dict[str, Any]]:
         name, spec = self.pipeline.endpoint_name, self.spec(context)
@@ -72,8 +65,7 @@ class StartVariantOperator(ABOperator):
             raise ABTestRefused(f"endpoint {name}: expected one that serves a champion, found {found}")
         endpoint.check_ours(current, adopt=self.pipeline.endpoint.adopt, pipeline=self.pipeline.name)
         own = self.run_tags(context)
-        stored = context["task_state_store"].get("move")
-        move: dict[str, Any] = dict(stored) if isinstance(stored, dict) else self._choose(context, current, spec, own)
+        move = self.begun_move(context) or self._choose(context, current, spec, own)
         how = endpoint.put(self.sm, current, endpoint_name=name, config_name=move["config"], tags=own)
         self.log.info("endpoint %s: %s with configuration %s", name, how, move["config"])
         return how, move
@@ -120,8 +112,7 @@ class StartVariantOperator(ABOperator):
             challenger=challenger,
             instance_type=serving.instance_type,
             kms_key=self.pipeline.aws.kms_key,
-            capture_uri=(serving.capture and serving.capture.uri)
-            or storage.join(f"s3://{bucket}", self.pipeline.name, "capture"),
+            capture_uri=(serving.capture and serving.capture.uri) or self.capture_uri,
             tags=[
                 *own,
                 {"Key": ab.BASE_CONFIG, "Value": base.name},
@@ -263,8 +254,7 @@ class JudgeABOperator(ABOperator):
 
     def _task(self, model_name: str, task: type[Any]) -> Any:
         """What the challenger predicts, as the manifest of the run that made it says."""
-        model = endpoint.describe_model(self.sm, model_name)
-        folder = endpoint.tags_of(self.sm, model["ModelArn"]).get(tags.RUN_FOLDER) if model else None
+        folder = endpoint.model_tags(self.sm, model_name).get(tags.RUN_FOLDER)
         if not folder:
             raise EvidenceError(
                 f"model {model_name}: expected the tag {tags.RUN_FOLDER}, found none: what it predicts is not known, "

@@ -157,8 +157,7 @@ def smoke_test(operator: EndpointWriter, model_name: str, variant: str) -> str:
     """
     from automl_retraining.sagemaker import smoke
 
-    model = endpoint.describe_model(operator.sm, model_name)
-    folder = endpoint.tags_of(operator.sm, model["ModelArn"]).get(tags.RUN_FOLDER) if model else None
+    folder = endpoint.model_tags(operator.sm, model_name).get(tags.RUN_FOLDER)
     if not folder:
         return f"Not tested: model {model_name} does not say which run made it."
     runtime = operator._client("sagemaker-runtime")

@@ -18,7 +18,7 @@ from automl_retraining.operators.ab_base import (
     ABOperator,
     smoke_test,
 )
-from automl_retraining.sagemaker import ab, endpoint, endpoint_config, storage, tags
+from automl_retraining.sagemaker import ab, endpoint, endpoint_config, tags
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -68,15 +68,9 @@ class ShiftWeightsOperator(ABOperator):
             return {"share": spec.shift[-1]}
         share = spec.shift[stage["step"]]
         if "since" not in stage:
-            self.take_lease(context)
-            try:
-                changing = self._ask(context, share, stage)
-            except BaseException:
-                self.give_lease_back(context)
-                raise
-            if changing:
-                self.wait({"config": self.begun(context)["config"]})
-            self.give_lease_back(context)
+            with self.leased(context):
+                if self._ask(context, share, stage):
+                    self.wait({"config": self.begun(context)["config"]})
             stage["since"] = datetime.now(UTC).isoformat()
             store.set(_STAGE, stage)
         until = datetime.fromisoformat(stage["since"]) + timedelta(seconds=spec.shift_watch)
@@ -111,29 +105,21 @@ class PromoteChallengerOperator(ABOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Move the endpoint, unless a try before this one did."""
         _only_a_promotion(context)
-        self.take_lease(context)
-        try:
+        with self.leased(context):
             how, move = self._begin(context)
-        except BaseException:
-            self.give_lease_back(context)
-            raise
-        if how != "serving":
-            self.wait(move)
-        self.give_lease_back(context)
+            if how != "serving":
+                self.wait(move)
         return self._done(context, move)
 
     @fail_for_good("promote the challenger")
     def settled(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's call
         """The endpoint does not change any more: does the challenger serve?"""
-        move = self.stored_move(context)
-        self.outcome_of_move(context, move)
-        return self._done(context, move)
+        return self._done(context, self.finish_move(context))
 
     def _begin(self, context: Context) -> tuple[str, dict[str, Any]]:
         begun, own = self.begun(context), self.run_tags(context)
-        stored = context["task_state_store"].get("move")
-        if isinstance(stored, dict):
-            move: dict[str, Any] = dict(stored)
+        move = self.begun_move(context)
+        if move is not None:
             current = endpoint.describe(self.sm, self.pipeline.endpoint_name)
             if current is None:
                 raise ABTestEnded(f"endpoint {self.pipeline.endpoint_name}: expected the A/B test, found no endpoint")
@@ -161,9 +147,7 @@ class PromoteChallengerOperator(ABOperator):
                 spec=self.pipeline.endpoint,
                 kms_key=self.pipeline.aws.kms_key,
                 tags=[*own, {"Key": tags.PREVIOUS_CONFIG, "Value": base.name}],
-                capture_uri=storage.join(
-                    f"s3://{self.deployment.bucket_of(self.pipeline)}", self.pipeline.name, "capture"
-                ),
+                capture_uri=self.capture_uri,
             )
             endpoint_config.create_config(self.sm, request)
             context["task_state_store"].set("move", move)
@@ -205,41 +189,31 @@ class WithdrawOperator(ABOperator):
     @fail_for_good("withdraw the challenger")
     def execute(self, context: Context) -> dict[str, Any]:
         """Move the endpoint, unless a try before this one did."""
-        self.take_lease(context)
-        try:
-            found = self._begin(context)
-        except BaseException:
-            self.give_lease_back(context)
-            raise
-        if found is None:
-            self.give_lease_back(context)
+        with self.leased(context):
+            how, move = self._begin(context)
+            if how not in ("serving", "nothing"):
+                self.wait(move)
+        if how == "nothing":
             self.forget(context)
             raise AirflowSkipException("there is nothing to withdraw: the endpoint does not serve a test of this run")
-        how, move = found
-        if how != "serving":
-            self.wait(move)
-        self.give_lease_back(context)
         return self._done(context, move)
 
     @fail_for_good("withdraw the challenger")
     def settled(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's call
         """The endpoint does not change any more: does the champion serve alone?"""
-        move = self.stored_move(context)
-        self.outcome_of_move(context, move)
-        return self._done(context, move)
+        return self._done(context, self.finish_move(context))
 
-    def _begin(self, context: Context) -> tuple[str, dict[str, Any]] | None:
+    def _begin(self, context: Context) -> tuple[str, dict[str, Any]]:
+        """Move the endpoint: what ``put`` says, or that there is nothing to withdraw."""
         name, own = self.pipeline.endpoint_name, self.run_tags(context)
         current = endpoint.describe(self.sm, name)
         if current is None or current.status == "Failed":
-            return None
-        stored = context["task_state_store"].get("move")
-        if isinstance(stored, dict):
-            move: dict[str, Any] = dict(stored)
-        else:
+            return "nothing", {}
+        move = self.begun_move(context)
+        if move is None:
             coming = current.pending_config if current.status in endpoint.CHANGING else None
             if not self._of_this_run(context, coming or current.config_name):
-                return None
+                return "nothing", {}
             if current.status in endpoint.CHANGING:
                 # It has to settle first: SageMaker takes no update meanwhile. The next try finds what came of it.
                 raise EndpointBusy(f"endpoint {name}: expected it to be InService, found {current.status}")

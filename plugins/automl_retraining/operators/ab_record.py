@@ -12,7 +12,7 @@ from automl_retraining.core.ab_records import ABResult, Judgement
 from automl_retraining.core.ab_report import page
 from automl_retraining.core.ab_spec import ABSpec
 from automl_retraining.core.config import Pipeline
-from automl_retraining.core.errors import ConfigError, EndpointError, RegistryError
+from automl_retraining.core.errors import ConfigError, RegistryError
 from automl_retraining.core.records import Outcome
 from automl_retraining.operators._aws import fail_for_good
 from automl_retraining.operators.ab_base import (
@@ -26,9 +26,10 @@ from automl_retraining.operators.ab_base import (
     ABOperator,
     judgement_of,
 )
+from automl_retraining.operators.champion import champion_if_known
 from automl_retraining.operators.record import FAILURE
 from automl_retraining.operators.states import states
-from automl_retraining.sagemaker import ab, endpoint, registry, storage
+from automl_retraining.sagemaker import ab, registry, storage
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -75,6 +76,7 @@ class RecordABOperator(ABOperator):
         promoted = ti.xcom_pull(task_ids=PROMOTE, key="promoted") if reached else None
         harm = [ti.xcom_pull(task_ids=task, key=HARM) for task in (WATCH, SHIFT)]
         early = next((said for said in harm if said), None)
+        serving, _ = champion_if_known(self)
         word, sentence = self._ending(failed, judgement, early, promoted, context)
         return ABResult(
             pipeline=self.pipeline.name,
@@ -89,7 +91,7 @@ class RecordABOperator(ABOperator):
             finished=datetime.now(UTC),
             ended_early=early,
             judgement=judgement,
-            serves=self._serves(),
+            serves=serving and serving.model_name,
             failed_tasks=failed,
         )
 
@@ -142,20 +144,6 @@ class RecordABOperator(ABOperator):
             report_uri=report,
             facts={"run_folder": self.run_folder(context), "dag_id": context["ti"].dag_id},
         )
-
-    def _serves(self) -> str | None:
-        """What serves now; None where that cannot be told, since the record is written either way."""
-        try:
-            champion = endpoint.read_champion(
-                self.sm,
-                self.pipeline.endpoint_name,
-                adopt=self.pipeline.endpoint.adopt,
-                pipeline=self.pipeline.name,
-            )
-        except EndpointError as error:
-            self.log.warning("%s", error)
-            return None
-        return champion.model_name if champion else None
 
     def _reject(self, result: ABResult) -> None:
         """What was withdrawn must not stay Approved: whoever deploys from the registry trusts it."""

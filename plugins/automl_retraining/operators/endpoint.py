@@ -61,8 +61,7 @@ class UpdateEndpointOperator(RematchOperator):
             context["ti"].xcom_push(KEPT, too_large)
             self.forget(context)
             return None
-        self.take_lease(context)
-        try:
+        with self.leased(context):
             current = endpoint.describe(self.sm, self.pipeline.endpoint_name)
             ab.refuse_during_test(current)
             if current is not None:
@@ -73,29 +72,23 @@ class UpdateEndpointOperator(RematchOperator):
             serves = champion.model_name if champion else None
             changed = not begun and serves not in (decision.champion, self.model_name)
             if champion is not None and serves == self.model_name:  # cleared after it had succeeded
-                move, how = {**move, "config": champion.endpoint_config}, "serving"
+                move |= {"config": champion.endpoint_config}
             elif not changed:
                 if not begun:
                     require_approved(self, context)
                 how = self._write(context, current, move, champion, begun=begun)
-        except BaseException:
-            self.give_lease_back(context)
-            raise
+                self.log.info("endpoint %s: %s with configuration %s", self.pipeline.endpoint_name, how, move["config"])
+                if how != "serving":
+                    self.wait(move)
         if changed:
-            self.give_lease_back(context)
             return self.compare_again(context, champion, instead_of=decision.champion)
-        self.log.info("endpoint %s: %s with configuration %s", self.pipeline.endpoint_name, how, move["config"])
-        if how != "serving":
-            self.wait(move)
-        self.give_lease_back(context)
         return self._done(context, move)
 
     @fail_for_good("update the endpoint")
     def settled(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's call
         """The endpoint does not change any more: does it serve what was asked for?"""
-        move = self.stored_move(context)
         try:
-            self.outcome_of_move(context, move)
+            move = self.finish_move(context)
         except RolledBack as error:
             context["ti"].xcom_push("rolled_back", str(error))
             raise
@@ -123,7 +116,6 @@ class UpdateEndpointOperator(RematchOperator):
             }
             context["task_state_store"].set("move", move)
         before = [{"Key": tags.PREVIOUS_CONFIG, "Value": move["previous_config"]}] if move["previous_config"] else []
-        bucket = self.deployment.bucket_of(self.pipeline)
         request = endpoint_config.config_request(
             None if current is None or current.status == "Failed" else current,
             config_name=move["config"],
@@ -131,7 +123,7 @@ class UpdateEndpointOperator(RematchOperator):
             spec=self.pipeline.endpoint,
             kms_key=self.pipeline.aws.kms_key,
             tags=[*own, *before],
-            capture_uri=storage.join(f"s3://{bucket}", self.pipeline.name, "capture"),
+            capture_uri=self.capture_uri,
         )
         endpoint_config.create_config(self.sm, request)  # finds it where it has begun, and holds it against this model
         deployment = rollout.deployment(self.pipeline.endpoint, move.get("alarms", ()))
@@ -169,13 +161,12 @@ class UpdateEndpointOperator(RematchOperator):
 
     def _begun(self, context: Context) -> bool:
         """Whether a try before this one has stored what it moves."""
-        stored = context["task_state_store"].get("move")
-        return isinstance(stored, dict) and stored.get("model") == self.model_name
+        return (self.begun_move(context) or {}).get("model") == self.model_name
 
     def _move(self, context: Context) -> dict[str, Any]:
         """What is being moved: as a try before this one stored it, where it was for the same model."""
-        if self._begun(context):
-            return self.stored_move(context)
+        if (begun := self.begun_move(context)) and begun["model"] == self.model_name:
+            return begun
         return {
             "config": self.resource_name(context, "config"),
             "model": self.model_name,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.sdk.exceptions import TaskDeferralTimeout
+from airflow.sdk.exceptions import TaskDeferralTimeout, TaskDeferred
 
 from automl_retraining.core.config import Pipeline
 from automl_retraining.core.errors import EndpointBusy, EndpointError
@@ -16,7 +17,7 @@ from automl_retraining.links.console import ConsoleLink, LogLink
 from automl_retraining.links.report import ReportLink
 from automl_retraining.operators._aws import fail_for_good
 from automl_retraining.operators.base import SageMakerOperator
-from automl_retraining.sagemaker import alarms, endpoint, failures, lease, logs
+from automl_retraining.sagemaker import alarms, endpoint, failures, lease, logs, storage
 from automl_retraining.sagemaker.jobs import ENDPOINT, JobKind
 from automl_retraining.triggers.job import JobTrigger
 
@@ -46,6 +47,16 @@ def patience(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
+def lease_owner(context: Context) -> str:
+    """A token for leases that a retry of this task brings again."""
+    store, ti = context["task_state_store"], context["ti"]
+    owner = store.get("lease_owner")
+    if owner is None:
+        owner = f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{uuid.uuid4().hex}"
+        store.set("lease_owner", owner)
+    return str(owner)
+
+
 class EndpointWriter(SageMakerOperator):
     """Base of the operators that move the endpoint to another configuration and wait for it, under its lease.
 
@@ -72,15 +83,11 @@ class EndpointWriter(SageMakerOperator):
 
     def take_lease(self, context: Context) -> None:
         """Take the endpoint's lease, or find that this task has it already."""
-        store, ti = context["task_state_store"], context["ti"]
-        owner = store.get("lease_owner")
-        if owner is None:
-            owner = f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{uuid.uuid4().hex}"
-            store.set("lease_owner", owner)
+        owner, ti = lease_owner(context), context["ti"]
         seconds = self.pipeline.endpoint.lease + _MARGIN
         about = f"task {ti.task_id} of {ti.dag_id} run {ti.run_id}"
         bucket = self.deployment.bucket_of(self.pipeline)
-        lease.acquire(self.s3, bucket, self.pipeline.endpoint_name, owner=str(owner), seconds=seconds, about=about)
+        lease.acquire(self.s3, bucket, self.pipeline.endpoint_name, owner=owner, seconds=seconds, about=about)
 
     def give_lease_back(self, context: Context) -> None:
         """Release the lease; a lease that had expired and was taken over is only worth a warning now."""
@@ -88,6 +95,24 @@ class EndpointWriter(SageMakerOperator):
         bucket = self.deployment.bucket_of(self.pipeline)
         if not lease.release(self.s3, bucket, self.pipeline.endpoint_name, owner=str(owner)):
             self.log.warning("the lease of %s was taken over before this task ended", self.pipeline.endpoint_name)
+
+    @contextmanager
+    def leased(self, context: Context) -> Iterator[None]:
+        """Hold the lease until the end or an error; where the task begins to wait, ``settled`` gives it back."""
+        self.take_lease(context)
+        try:
+            yield
+        except TaskDeferred:
+            raise
+        except BaseException:
+            self.give_lease_back(context)
+            raise
+        self.give_lease_back(context)
+
+    @property
+    def capture_uri(self) -> str:
+        """Where the endpoint's captured data go, unless the pipeline says another place."""
+        return storage.join(f"s3://{self.deployment.bucket_of(self.pipeline)}", self.pipeline.name, "capture")
 
     def wait(self, move: Mapping[str, Any]) -> NoReturn:
         """Defer until the endpoint has settled, then go on in ``settled``."""
@@ -124,22 +149,22 @@ class EndpointWriter(SageMakerOperator):
         ) from error
 
     @staticmethod
-    def stored_move(context: Context) -> dict[str, Any]:
-        """What this task is moving the endpoint to, as it was stored before the move began."""
+    def begun_move(context: Context) -> dict[str, Any] | None:
+        """What a try before this one stored before it began to move the endpoint; None where none did."""
         stored = context["task_state_store"].get("move")
-        if not isinstance(stored, dict):
-            raise EndpointError("expected the task's state to say what it is moving, found none: clear the task")
-        return dict(stored)
+        return dict(stored) if isinstance(stored, dict) else None
 
-    def outcome_of_move(self, context: Context, move: dict[str, Any]) -> None:
-        """Hold the settled endpoint against the configuration asked for, and give the lease back.
+    def finish_move(self, context: Context) -> dict[str, Any]:
+        """Hold the settled endpoint against the configuration asked for, and give the lease back; what was moved.
 
         Raises:
             RolledBack: SageMaker went back to the old configuration.
             EndpointBusy: it is still changing, since waiting for it broke; a retry waits on, with the same lease.
             EndpointError: it failed, or is gone.
         """
-        name = self.pipeline.endpoint_name
+        name, move = self.pipeline.endpoint_name, self.begun_move(context)
+        if move is None:
+            raise EndpointError("expected the task's state to say what it is moving, found none: clear the task")
         found = endpoint.describe(self.sm, name)
         if found is not None and found.status in endpoint.CHANGING:
             raise EndpointBusy(
@@ -152,6 +177,7 @@ class EndpointWriter(SageMakerOperator):
             endpoint.verify(found, endpoint_name=name, config_name=move["config"], fired=lambda: self._fired(move))
         finally:
             self.give_lease_back(context)
+        return move
 
     def _fired(self, move: Mapping[str, Any]) -> list[str]:
         """What the alarms of this move said since it began; that they cannot be asked must not hide the rollback."""

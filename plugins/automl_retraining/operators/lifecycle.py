@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,6 +16,7 @@ from automl_retraining.core.errors import ConfigError, TeardownRefused
 from automl_retraining.core.names import run_folder_name
 from automl_retraining.core.retention import Item, totals
 from automl_retraining.operators._aws import client, fail_for_good
+from automl_retraining.operators.endpoint_writer import lease_owner
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -71,15 +71,6 @@ class TidyingOperator(BaseOperator):
             except ConfigError as error:
                 without[each.name] = str(error)
         return found, without
-
-    def lease_owner(self, context: Context) -> str:
-        """A token for leases that a retry of this task brings again."""
-        store, ti = context["task_state_store"], context["ti"]
-        found = store.get("lease_owner")
-        if found is None:
-            found = f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{uuid.uuid4().hex}"
-            store.set("lease_owner", found)
-        return str(found)
 
     def say(self, title: str, items: Sequence[Item]) -> None:
         """The list in the log, as far as anybody reads one."""
@@ -137,7 +128,7 @@ class RetentionOperator(TidyingOperator):
             self.log.warning("%s: nothing is retired: %s", name, why)
         try:
             if not dry_run:
-                retention.carry_out(self.sm, self.s3, scopes, found, owner=self.lease_owner(context), say=self.log.info)
+                retention.carry_out(self.sm, self.s3, scopes, found, owner=lease_owner(context), say=self.log.info)
         finally:
             report = retention.report(
                 found, run_id=context["run_id"], dry_run=dry_run, at=now, calls=dict(self.sm.calls)
@@ -205,7 +196,7 @@ class TeardownOperator(TidyingOperator):
         self.say(f"{name}: left", removal.left)
         done = Deleted()
         if confirmed:
-            done = teardown.carry_out(clients, scope, removal, owner=self.lease_owner(context), say=self.log.info)
+            done = teardown.carry_out(clients, scope, removal, owner=lease_owner(context), say=self.log.info)
             self.log.info("%s: %d things removed", name, len(done.items))
         else:
             self.log.info("nothing was removed: trigger again with confirm = %s", name)

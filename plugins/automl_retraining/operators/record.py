@@ -9,7 +9,6 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from automl_retraining.core.approval import answered, covers
 from automl_retraining.core.config import Pipeline
-from automl_retraining.core.errors import EndpointError
 from automl_retraining.core.frequency import runs_a_year
 from automl_retraining.core.outcome import judge
 from automl_retraining.core.records import Approval, Decision, Outcome
@@ -17,14 +16,14 @@ from automl_retraining.operators import registering
 from automl_retraining.operators._aws import fail_for_good
 from automl_retraining.operators.approve import approval_of
 from automl_retraining.operators.base import SageMakerOperator
+from automl_retraining.operators.champion import champion_if_known
 from automl_retraining.operators.endpoint import KEPT
 from automl_retraining.operators.states import states
-from automl_retraining.sagemaker import endpoint, run_folder, storage, sweep
+from automl_retraining.sagemaker import run_folder, storage, sweep
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from automl_retraining.core.records import ModelRef
 
 FAILURE = "failure"
 """XCom key under which a task that failed for good leaves its reason."""
@@ -126,7 +125,7 @@ class RecordOperator(SageMakerOperator):
             approval=approval,
             kept=kept,
         )
-        serving, note = self._serving()
+        serving, note = champion_if_known(self)
         # The evaluation knows best: a champion that changed during the run was compared again with the new one.
         compared = folder.evaluation.champion if folder.evaluation else None
         before = compared.model_name if compared else ti.xcom_pull(task_ids="champion", key="model_name")
@@ -149,22 +148,6 @@ class RecordOperator(SageMakerOperator):
             report_uri=storage.join(folder.uri, "report.html"),
             facts=_facts(context, folder.uri, note),
         )
-
-    def _serving(self) -> tuple[ModelRef | None, str | None]:
-        """What serves now, or why that cannot be told: the record is written either way."""
-        try:
-            return (
-                endpoint.read_champion(
-                    self.sm,
-                    self.pipeline.endpoint_name,
-                    adopt=self.pipeline.endpoint.adopt,
-                    pipeline=self.pipeline.name,
-                ),
-                None,
-            )
-        except EndpointError as error:
-            self.log.warning("%s", error)
-            return None, str(error)
 
 
 def _answer(approval: Approval | None) -> dict[str, Any]:

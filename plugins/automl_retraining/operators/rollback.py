@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from automl_retraining.core.config import Pipeline
-from automl_retraining.core.errors import EndpointError, RollbackRefused, SmokeTestFailed, StorageError
+from automl_retraining.core.errors import RollbackRefused, SmokeTestFailed, StorageError
 from automl_retraining.core.records import Outcome
 from automl_retraining.operators._aws import fail_for_good
 from automl_retraining.operators.base import SageMakerOperator
+from automl_retraining.operators.champion import champion_if_known
 from automl_retraining.operators.endpoint_writer import EndpointWriter
 from automl_retraining.operators.record import FAILURE
 from automl_retraining.sagemaker import endpoint, endpoint_config, rollback, storage, tags
@@ -50,23 +51,16 @@ class RollbackOperator(EndpointWriter):
     @fail_for_good("roll back")
     def execute(self, context: Context) -> dict[str, Any]:
         """Begin to go back, or go on with what a try before this one began."""
-        self.take_lease(context)
-        try:
+        with self.leased(context):
             how, move = self._begin(context)
-        except BaseException:
-            self.give_lease_back(context)
-            raise
-        if how != "serving":
-            self.wait(move)
-        self.give_lease_back(context)
+            if how != "serving":
+                self.wait(move)
         return self._done(context, move)
 
     @fail_for_good("roll back")
     def settled(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's call
         """The endpoint does not change any more: does it serve what was asked for?"""
-        move = self.stored_move(context)
-        self.outcome_of_move(context, move)
-        return self._done(context, move)
+        return self._done(context, self.finish_move(context))
 
     def _begin(self, context: Context) -> tuple[str, dict[str, Any]]:
         name, spec = self.pipeline.endpoint_name, self.pipeline.endpoint
@@ -78,8 +72,7 @@ class RollbackOperator(EndpointWriter):
             )
         endpoint.check_ours(current, adopt=spec.adopt, pipeline=self.pipeline.name)
         own = self.run_tags(context)
-        stored = context["task_state_store"].get("move")
-        move: dict[str, Any] = dict(stored) if isinstance(stored, dict) else self._choose(context, current, own)
+        move = self.begun_move(context) or self._choose(context, current, own)
         how = endpoint.put(self.sm, current, endpoint_name=name, config_name=move["config"], tags=own)
         self.log.info("endpoint %s: %s with configuration %s, model %s", name, how, move["config"], move["model"])
         return how, move
@@ -106,7 +99,6 @@ class RollbackOperator(EndpointWriter):
             "changed": current.changed.isoformat(),
         }
         if target.config is None:
-            bucket = self.deployment.bucket_of(self.pipeline)
             request = endpoint_config.config_request(
                 current,
                 config_name=move["config"],
@@ -114,7 +106,7 @@ class RollbackOperator(EndpointWriter):
                 spec=spec,
                 kms_key=self.pipeline.aws.kms_key,
                 tags=[*own, {"Key": tags.PREVIOUS_CONFIG, "Value": str(champion.endpoint_config)}],
-                capture_uri=storage.join(f"s3://{bucket}", self.pipeline.name, "capture"),
+                capture_uri=self.capture_uri,
             )
             endpoint_config.create_config(self.sm, request)
         context["task_state_store"].set("move", move)
@@ -207,7 +199,7 @@ class RecordRollbackOperator(SageMakerOperator):
         else:
             sentence = f"Endpoint {name} serves {done['model_name']} again instead of {done['previous_model']}."
             sentence += f" {failure or (tested or {}).get('test', '')}".rstrip()
-        serving = self._serving()
+        serving, _ = champion_if_known(self)
         return Outcome(
             pipeline=self.pipeline.name,
             run_id=context["run_id"],
@@ -215,22 +207,10 @@ class RecordRollbackOperator(SageMakerOperator):
             sentence=sentence,
             reasons=(self.reason.strip(),) if self.reason.strip() else (),
             endpoint=name,
-            champion=serving.get("model_name"),
+            champion=serving and serving.model_name,
             previous_champion=done["previous_model"] if done else None,
-            endpoint_config=serving.get("endpoint_config"),
+            endpoint_config=serving and serving.endpoint_config,
             finished=datetime.now(UTC),
             failed_tasks=("rollback",) if failure is not None else (),
             facts={"run_folder": self.run_folder(context), "dag_id": context["ti"].dag_id},
         )
-
-    def _serving(self) -> dict[str, Any]:
-        """What serves now; empty where that cannot be told, since the record is written either way."""
-        try:
-            spec = self.pipeline.endpoint
-            champion = endpoint.read_champion(
-                self.sm, self.pipeline.endpoint_name, adopt=spec.adopt, pipeline=self.pipeline.name
-            )
-        except EndpointError as error:
-            self.log.warning("%s", error)
-            return {}
-        return champion.model_dump() if champion else {}

@@ -31,8 +31,7 @@ class SmokeTestOperator(EndpointWriter):
         updated: dict[str, Any] | None = context["ti"].xcom_pull(task_ids="update_endpoint")
         if updated is None:
             raise AirflowSkipException("the champion was kept after all: nothing new serves")
-        failed = context["task_state_store"].get("move")
-        if isinstance(failed, dict):
+        if failed := self.begun_move(context):
             self._go_back(context, failed)
         try:
             found = self._test(context, updated["config"])
@@ -56,8 +55,7 @@ class SmokeTestOperator(EndpointWriter):
     @fail_for_good("go back to the configuration before")
     def settled(self, context: Context, event: Mapping[str, Any]) -> NoReturn:  # noqa: ARG002 - Airflow's call
         """The endpoint has gone back, or has not: fail either way, saying which."""
-        move = self.stored_move(context)
-        self.outcome_of_move(context, move)
+        move = self.finish_move(context)
         self.forget(context)
         sentence = f"{move['failed']}. The model before it, {move['model']}, was put back and serves again"
         context["ti"].xcom_push("rolled_back", sentence)
@@ -83,8 +81,7 @@ class SmokeTestOperator(EndpointWriter):
     def _go_back(self, context: Context, move: dict[str, Any]) -> NoReturn:
         self.log.error("%s", move["failed"])
         self.log.error("going back to configuration %s with model %s", move["config"], move["model"])
-        self.take_lease(context)
-        try:
+        with self.leased(context):
             name = self.pipeline.endpoint_name
             current = endpoint.describe(self.sm, name)
             if current is not None and move["config"] not in (current.config_name, current.pending_config):
@@ -93,10 +90,8 @@ class SmokeTestOperator(EndpointWriter):
             context["task_state_store"].set("move", move)
             tags = self.run_tags(context)
             endpoint.put(self.sm, current, endpoint_name=name, config_name=move["config"], tags=tags)
-        except BaseException:
-            self.give_lease_back(context)
-            raise
-        self.wait(move)
+            self.wait(move)
+        raise AssertionError("wait defers")
 
     def _still(self, found: endpoint.Endpoint, config: str) -> None:
         if found.config_name != config:

@@ -21,6 +21,7 @@ from automl_retraining.sagemaker.endpoint import (
     Endpoint,
     describe_config,
     describe_model,
+    model_tags,
     tags_of,
 )
 
@@ -147,8 +148,7 @@ def require_approved(sm: Any, model_name: str, *, pipeline: Any) -> None:
 
 def version_of(sm: Any, model_name: str) -> str | None:
     """The model's version in the registry, by its tag."""
-    model = describe_model(sm, model_name)
-    return tags_of(sm, model["ModelArn"]).get(registry.PACKAGE_TAG) if model else None
+    return model_tags(sm, model_name).get(registry.PACKAGE_TAG)
 
 
 def _named(sm: Any, s3: Any, wanted: str, *, pipeline: Any, bucket: str) -> str:

@@ -144,8 +144,7 @@ def champion_of(sm: Any, endpoint: Endpoint) -> ModelRef | None:
             f"endpoint {endpoint.name}: expected variant {endpoint.champion_variant.get('VariantName')!r} to name its "
             "model, found none (an endpoint of inference components): give the pipeline another endpoint.name"
         )
-    model = describe_model(sm, model_name)
-    tags = tags_of(sm, member(model, "ModelArn", f"model {model_name}")) if model is not None else {}
+    tags = model_tags(sm, model_name)
     return ModelRef(
         model_name=model_name,
         run_id=tags.get("art:run-id"),
@@ -247,6 +246,12 @@ def describe_config(sm: Any, name: str) -> dict[str, Any] | None:
 def describe_model(sm: Any, name: str) -> dict[str, Any] | None:
     """DescribeModel's answer; None where there is no model of that name."""
     return _describe(sm, "describe_model", ModelName=name)
+
+
+def model_tags(sm: Any, name: str) -> dict[str, str]:
+    """The model's tags; none where it was deleted."""
+    model = describe_model(sm, name)
+    return {} if model is None else tags_of(sm, member(model, "ModelArn", f"model {name}"))
 
 
 def tags_of(sm: Any, arn: str) -> dict[str, str]:

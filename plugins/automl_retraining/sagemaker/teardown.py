@@ -151,8 +151,7 @@ def _endpoint(sm: Any, scope: Scope) -> tuple[bool, tuple[Item, ...]]:
         of_whom = f"it is pipeline {owner}'s" if owner else "it has no tag art:pipeline"
         return False, (Item("endpoint", name, f"{of_whom}: not this pipeline's to delete"),)
     for model in in_use.models_of(found.config):
-        described = endpoint.describe_model(sm, model)
-        other = endpoint.tags_of(sm, described["ModelArn"]).get("art:pipeline") if described else None
+        other = endpoint.model_tags(sm, model).get("art:pipeline")
         if other not in (None, scope.name):
             return False, (Item("endpoint", name, f"it serves model {model} of pipeline {other}"),)
     return True, ()

@@ -1,10 +1,11 @@
-"""The files of the pages: their shells, and what those load. Nothing else of the disk is sent."""
+"""The pages' shell and the files that it loads. Nothing else of the disk is sent."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 
 ROOT = Path(__file__).parent
 _TYPES = {
@@ -31,28 +32,28 @@ class Asset:
 
 
 class Assets:
-    """The files below ``pages/`` and ``static/``."""
+    """The shell ``page.html``, and the files below ``static/``."""
 
     def __init__(self, root: Path = ROOT) -> None:
         self._root = root
 
-    def page(self, name: str) -> Asset | None:
-        """The shell of that page."""
-        return self._read("pages", f"{name}.html")
+    def page(self, name: str, title: str, *, up: str = "") -> Asset:
+        """The shell of the page that ``static/<name>.js`` fills; ``up`` leads from its address to that of the app."""
+        shell = Template((self._root / "page.html").read_text(encoding="utf-8"))
+        return _asset(shell.substitute(name=name, title=title, up=up).encode(), ".html")
 
     def static(self, path: str) -> Asset | None:
         """The file at that path below ``static/``; None where there is none, or where the path leads elsewhere."""
-        return self._read("static", path)
-
-    def _read(self, folder: str, path: str) -> Asset | None:
         parts = path.split("/")
         if any(part in ("", ".", "..") or part.startswith(".") or "\\" in part or "\0" in part for part in parts):
             return None
-        base = (self._root / folder).resolve()
+        base = (self._root / "static").resolve()
         file = base.joinpath(*parts)
-        media_type = _TYPES.get(file.suffix)
         # A symbolic link may lead out of the folder.
-        if media_type is None or not file.is_file() or not file.resolve().is_relative_to(base):
+        if file.suffix not in _TYPES or not file.is_file() or not file.resolve().is_relative_to(base):
             return None
-        data = file.read_bytes()
-        return Asset(data, media_type, f'"{hashlib.sha256(data).hexdigest()[:32]}"')
+        return _asset(file.read_bytes(), file.suffix)
+
+
+def _asset(data: bytes, suffix: str) -> Asset:
+    return Asset(data, _TYPES[suffix], f'"{hashlib.sha256(data).hexdigest()[:32]}"')

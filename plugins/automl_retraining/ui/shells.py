@@ -13,31 +13,31 @@ router = APIRouter()
 @router.get("/")
 async def models(request: Request, _readable: ReadableDags) -> Response:
     """The table of models."""
-    return _shell(request, "models")
+    return _shell(request, "models", "Models")
 
 
 @router.get("/models/{pipeline}")
 async def model(request: Request, _pipeline: ReadablePipeline) -> Response:
     """One model."""
-    return _shell(request, "model")
+    return _shell(request, "model", "Model", up="../")
 
 
 @router.get("/run", dependencies=[READS_THE_DAG])
 async def run(request: Request, _readable: ReadableDags) -> Response:
     """One run."""
-    return _shell(request, "run")
+    return _shell(request, "run", "Retraining")
 
 
 @router.get("/compare", dependencies=[READS_THE_DAG])
 async def compare(request: Request, _readable: ReadableDags) -> Response:
     """Two runs side by side."""
-    return _shell(request, "compare")
+    return _shell(request, "compare", "Two runs")
 
 
 @router.get("/gate", dependencies=[READS_THE_DAG])
 async def gate(request: Request, _readable: ReadableDags) -> Response:
     """What another policy would have decided."""
-    return _shell(request, "gate")
+    return _shell(request, "gate", "Gate")
 
 
 @router.get("/static/{path:path}")
@@ -46,8 +46,8 @@ async def static(request: Request, path: str, _readable: ReadableDags) -> Respon
     return _sent(request, request.app.state.assets.static(path))
 
 
-def _shell(request: Request, name: str) -> Response:
-    return _sent(request, request.app.state.assets.page(name))
+def _shell(request: Request, name: str, title: str, *, up: str = "") -> Response:
+    return _sent(request, request.app.state.assets.page(name, title, up=up))
 
 
 def _sent(request: Request, asset: Asset | None) -> Response:
