@@ -92,7 +92,7 @@ bench-endpoint: setup  ## requests a second of the embedded endpoints, also thro
 
 .PHONY: bench-ui
 bench-ui: setup  ## what the pages inside Airflow wait for, with 500 runs: RUNS= CANDIDATES=
-	AIRFLOW_HOME=.local/bench-airflow PYTHONPATH=$(CURDIR):$(CURDIR)/plugins $(BIN)/python -m benchmarks.bench_ui $(if $(RUNS),--runs $(RUNS)) $(if $(CANDIDATES),--candidates $(CANDIDATES))
+	AIRFLOW_HOME=$(CURDIR)/.local/bench-airflow PYTHONPATH=$(CURDIR):$(CURDIR)/plugins $(BIN)/python -m benchmarks.bench_ui $(if $(RUNS),--runs $(RUNS)) $(if $(CANDIDATES),--candidates $(CANDIDATES))
 
 .PHONY: bench-dags
 bench-dags: setup  ## processor seconds to parse the DAG files, beside a DAG of stock operators: PIPELINES=
