@@ -41,8 +41,8 @@ def tabular(request: dict[str, Any]) -> Any:
     return request["AutoMLProblemTypeConfig"]["TabularJobConfig"]
 
 
-def ended(world: World, status: str, secondary: str, *, best: bool = True, **kwargs: Any) -> Any:
-    """Run the search to that end, with three candidates; what the task returns."""
+def ended(world: World, status: str, secondary: str, *, best: bool = True, seen: bool = True, **kwargs: Any) -> Any:
+    """Run the search to that end, with three candidates; what the task returns. Its states were seen, or not."""
     ctx = context("search")
     with pytest.raises(TaskDeferred):
         run(search(**kwargs), ctx)
@@ -59,7 +59,8 @@ def ended(world: World, status: str, secondary: str, *, best: bool = True, **kwa
     )
     world.s3.objects["s3://bucket/out/exploration.ipynb"] = b"{}"
     transitions = [["Starting", "2026-11-21T05:00:00+00:00"], [secondary, "2026-11-21T05:00:09+00:00"]]
-    return run(search(**kwargs), ctx, "resume", event={"job_name": name, "transitions": transitions})
+    event = {"job_name": name, "transitions": transitions if seen else []}
+    return run(search(**kwargs), ctx, "resume", event=event)
 
 
 def test_what_is_not_said_comes_from_the_pipeline_and_the_split(world: World) -> None:
@@ -132,6 +133,13 @@ def test_the_result_is_the_best_candidate_and_the_folder_has_all(world: World) -
     assert [word for word, _ in board.transitions] == ["Starting", "Completed"]
     assert board.notebooks == (f"{RUN_FOLDER}/notebooks/data_exploration.ipynb",)
     assert world.s3.objects[board.notebooks[0]] == b"{}"
+
+
+def test_a_job_that_ended_unseen_has_its_end_among_its_states(world: World) -> None:
+    """Its task was killed meanwhile, and the next try found the job over."""
+    ended(world, "Completed", "MaxCandidatesReached", seen=False)
+    board = Leaderboard.model_validate_json(world.s3.objects[f"{RUN_FOLDER}/leaderboard.json"])
+    assert [word for word, _ in board.transitions] == ["MaxCandidatesReached"]
 
 
 @pytest.mark.parametrize(

@@ -331,11 +331,9 @@ class SageMakerJobOperator(SageMakerOperator):
         if not job.over:
             return self._wait_again(context, JobError(f"{self.kind.title} {name} is {job.state} still"))
         self._running = None
-        history = watching.History(self.kind, transitions=list(job.transitions or transitions))
-        if history.transitions:
-            self.log.info(
-                "%s %s went through: %s", self.kind.title, name, history.summary() or history.transitions[0][0]
-            )
+        history = watching.History(self.kind, transitions=list(transitions))
+        history.observe(job, job.ended or datetime.now(UTC))  # whoever found it over has seen nothing else
+        self.log.info("%s %s went through: %s", self.kind.title, name, history.summary() or history.transitions[0][0])
         tail = self._log_tail(name)
         if not self.succeeded(description):
             raise watching.ending_error(self.kind, job, "\n".join(tail), self.log_url, self.meaning(description))
