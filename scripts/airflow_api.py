@@ -101,15 +101,16 @@ class AirflowApi:
 
     def question(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
         """What a waiting task asks a person: ``subject``, ``body`` (Markdown), ``options``."""
-        return dict(self.get(self._question(dag_id, run_id, task_id)))
+        return dict(self.get(self.question_path(dag_id, run_id, task_id)))
 
     def answer(self, dag_id: str, run_id: str, task_id: str, option: str, params: Mapping[str, Any]) -> None:
         """Answer a waiting task's question as this session's user."""
         body = {"chosen_options": [option], "params_input": dict(params)}
-        self.send("PATCH", self._question(dag_id, run_id, task_id), body)
+        self.send("PATCH", self.question_path(dag_id, run_id, task_id), body)
 
     @staticmethod
-    def _question(dag_id: str, run_id: str, task_id: str) -> str:
+    def question_path(dag_id: str, run_id: str, task_id: str) -> str:
+        """Where the API has a waiting task's question, and takes the answer."""
         return f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
 
     def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:

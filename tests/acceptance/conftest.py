@@ -70,7 +70,7 @@ class World:
             lambda: re.search(told, self.stack.log("scheduler").read_text()),
             f"the scheduler knows that {task_id} of {run_id} waits",
         )
-        return f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        return self.api.question_path(dag_id, run_id, task_id)
 
     def explain(self, dag_id: str, run_id: str) -> str:
         """States of all tasks and the logs of the failed ones, for an assertion's message."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 from tests.acceptance.conftest import World
 from tests.acceptance.test_main_job import folder, read
@@ -15,16 +14,7 @@ def test_what_a_person_chose_is_tuned_and_the_best_of_it_is_deployed(world: Worl
     world.api.wait_for_dag(dag_id)
     world.api.unpause(dag_id)
     run_id = world.api.trigger(dag_id, {})
-    path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances"
-    question = f"{path}/pick/-1/hitlDetails"
-    world.until(
-        lambda: world.api.tasks(dag_id, run_id)["pick"]["state"] == "awaiting_input", "a person is asked", seconds=120
-    )
-    # Airflow takes an answer within the same second for a task that died, and tries again; no person is that quick.
-    world.until(
-        lambda: re.search(r"Finished: .*task_id=pick,.*state=awaiting_input", world.stack.log("scheduler").read_text()),
-        "the scheduler knows that it waits",
-    )
+    question = world.asked(dag_id, run_id, "pick")
     asked = world.api.get(question)
     algorithms = {name.split("-", 1)[1]: name for name in reversed(asked["options"])}
     assert set(algorithms) == {"xgboost", "linear-learner", "mlp"}
@@ -36,7 +26,7 @@ def test_what_a_person_chose_is_tuned_and_the_best_of_it_is_deployed(world: Worl
     assert world.wait(dag_id, run_id) == "success", world.explain(dag_id, run_id)
     outcome = world.outcome(dag_id, run_id)
     assert outcome["outcome"] == "promoted", outcome
-    instances = world.api.get(path)["task_instances"]
+    instances = world.api.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
     mapped = sorted(task["map_index"] for task in instances if task["task_id"] == "transform_rows")
     assert mapped == [0, 1]
     board = json.loads(read(world, f"{folder(outcome)}/leaderboard.json"))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
-from moto import mock_aws
 
 from automl_retraining.core.records import Evaluation, ModelRef
 from automl_retraining.operators.evaluate import EvaluateOperator
@@ -21,15 +18,11 @@ RUN, BEFORE = folder("").rstrip("/"), "s3://runs/churn/runs/before"
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def s3(s3: Any) -> Any:
     """This run's folder with the challenger's outputs, and the champion's run."""
-    monkeypatch.setenv("AUTOML_RETRAINING_BUCKET", "runs")
-    with mock_aws():
-        s3 = boto3.client("s3", region_name="us-east-1")
-        s3.create_bucket(Bucket="runs")
-        runs.write(s3, RUN, BEFORE)
-        storage.write_bytes(s3, f"{RUN}/transform/challenger/test.csv.out", runs.predictions(1.0, seed=1))
-        yield s3
+    runs.write(s3, RUN, BEFORE)
+    storage.write_bytes(s3, f"{RUN}/transform/challenger/test.csv.out", runs.predictions(1.0, seed=1))
+    return s3
 
 
 def evaluate(s3: Any, *, champion: bool, reason: str | None = None, **states: str) -> Any:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-import boto3
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
-from moto import mock_aws
 
 from automl_retraining.core.gate_policy import GatePolicy
 from automl_retraining.core.records import Decision, ModelRef
@@ -25,14 +23,10 @@ RUN, BEFORE = folder("").rstrip("/"), "s3://runs/churn/runs/before"
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def s3(s3: Any) -> Any:
     """This run's folder and the champion's."""
-    monkeypatch.setenv("AUTOML_RETRAINING_BUCKET", "runs")
-    with mock_aws():
-        s3 = boto3.client("s3", region_name="us-east-1")
-        s3.create_bucket(Bucket="runs")
-        runs.write(s3, RUN, BEFORE)
-        yield s3
+    runs.write(s3, RUN, BEFORE)
+    return s3
 
 
 def gate(s3: Any, **policy: Any) -> tuple[Any, Any]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-import boto3
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
-from moto import mock_aws
 
 from automl_retraining.core.config import Pipeline
 from automl_retraining.core.gate_policy import GatePolicy
@@ -40,16 +38,6 @@ def sm() -> FakeSageMaker:
     endpoint.put(fake, None, endpoint_name="art-churn", config_name="c1", tags=tags)
     fake.settle("art-churn")
     return fake
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A bucket."""
-    monkeypatch.setenv("AUTOML_RETRAINING_BUCKET", "runs")
-    with mock_aws():
-        s3 = boto3.client("s3", region_name="us-east-1")
-        s3.create_bucket(Bucket="runs")
-        yield s3
 
 
 def record(

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
-from moto import mock_aws
 
 from automl_retraining.core.config import Pipeline
 from automl_retraining.core.gate_policy import GatePolicy
@@ -37,19 +34,15 @@ class Models:
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def s3(s3: Any) -> Any:
     """This run's folder, the champion's (promoted as not inferior to m1's line), and the reference's."""
-    monkeypatch.setenv("AUTOML_RETRAINING_BUCKET", "runs")
-    with mock_aws():
-        s3 = boto3.client("s3", region_name="us-east-1")
-        s3.create_bucket(Bucket="runs")
-        runs.write(s3, RUN, BEFORE)
-        assert OLDER.run_folder is not None
-        runs.write(s3, RUN, OLDER.run_folder)
-        for name, noise, seed in (("challenger", 4.0, 1), ("champion", 4.0, 2), ("reference", 4.0, 3)):
-            storage.write_bytes(s3, f"{RUN}/transform/{name}/test.csv.out", runs.predictions(noise, seed))
-        promoted(s3, OLDER)
-        yield s3
+    runs.write(s3, RUN, BEFORE)
+    assert OLDER.run_folder is not None
+    runs.write(s3, RUN, OLDER.run_folder)
+    for name, noise, seed in (("challenger", 4.0, 1), ("champion", 4.0, 2), ("reference", 4.0, 3)):
+        storage.write_bytes(s3, f"{RUN}/transform/{name}/test.csv.out", runs.predictions(noise, seed))
+    promoted(s3, OLDER)
+    return s3
 
 
 def promoted(s3: Any, reference: ModelRef | None, policy: GatePolicy = NOT_INFERIOR) -> None:
