@@ -1,4 +1,4 @@
-"""An A/B test on real Airflow and the embedded AWS: a challenger gets its share of a load, and is withdrawn."""
+"""An A/B test on real Airflow and the embedded AWS: of two challengers under a load one is withdrawn, one promoted."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from tests.support.script_mode import archive
 PIPELINE, ENDPOINT = "accept_ab", "accept-ab"
 SCRIPT = """
 def model_fn(model_dir):
-    return 2.0
+    return {factor}
 
 def input_fn(body, content_type):
     return [float(line.split(",")[0]) for line in body.split()]
 
 def predict_fn(values, factor):
-    {does}
+    if {fails}:
+        raise RuntimeError("no idea")
     return [value * factor for value in values]
 
 def output_fn(values, accept):
@@ -34,12 +35,13 @@ def output_fn(values, accept):
 
 @pytest.fixture(scope="module")
 def world(world: World) -> World:
-    """The world with an endpoint of the pipeline that serves a champion, and a model that raises for every row."""
+    """The world with an endpoint that serves a champion, a model that only raises, and a good one."""
     s3, sagemaker = world.stack.aws_client("s3"), world.stack.aws_client("sagemaker")
     own = [{"Key": "art:pipeline", "Value": PIPELINE}]
-    for name, does in (("accept-ab-good", "pass"), ("accept-ab-bad", "raise RuntimeError('no idea')")):
+    models = (("accept-ab-good", 2.0, False), ("accept-ab-bad", 2.0, True), ("accept-ab-better", 3.0, False))
+    for name, factor, fails in models:
         uri = f"s3://{BUCKET}/{name}/model.tar.gz"
-        storage.write_bytes(s3, uri, archive({"code/inference.py": SCRIPT.format(does=does)}))
+        storage.write_bytes(s3, uri, archive({"code/inference.py": SCRIPT.format(factor=factor, fails=fails)}))
         environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
         container = {"Image": SKLEARN, "ModelDataUrl": uri, "Environment": environment}
         sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE, Tags=own)
@@ -74,3 +76,21 @@ def test_a_challenger_whose_answers_are_errors_is_withdrawn_early_and_no_request
     assert set(answers.variants) == {"champion"}
     bad = sum(count for status, count in answers.statuses.items() if status != 200)
     assert bad >= answered[0]
+
+
+def test_a_challenger_that_does_no_harm_gets_more_and_then_all_of_the_requests(world: World) -> None:
+    """Watched at its first share, then at a larger one; no request is lost on the way to serving alone."""
+    dag_id, sagemaker = f"ab_{PIPELINE}", world.stack.aws_client("sagemaker")
+    with Load(world.stack.aws_port, ENDPOINT, b"3\n", callers=8, rate=60) as load:
+        outcome = world.finished(dag_id, world.begin(dag_id, {"challenger": "accept-ab-better", "watch": 30}))
+    assert (outcome["outcome"], outcome["champion"]) == ("promoted", "accept-ab-better"), outcome
+    result = json.loads(read(world, f"{outcome['facts']['run_folder']}/result.json"))
+    assert (result["outcome"], result["serves"], result["ended_early"]) == ("promoted", "accept-ab-better", None)
+    serving = sagemaker.describe_endpoint(EndpointName=ENDPOINT)
+    assert [each["VariantName"] for each in serving["ProductionVariants"]] == ["champion"]
+    runtime = world.stack.aws_client("sagemaker-runtime")
+    answer = runtime.invoke_endpoint(EndpointName=ENDPOINT, ContentType="text/csv", Body=b"3\n")["Body"].read()
+    assert float(answer) == 9.0
+    assert load.answers.lost == []
+    assert set(load.answers.statuses) == {200}
+    assert set(load.answers.variants) == {"champion", "challenger"}

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from scripts.compose_native import Native
 from scripts.stack import BUCKET, REGION, ROOT, free_port
 
 DAG_ID = "autopilot_churn"
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+COMPONENTS = ("api-server", "scheduler", "scheduler-2", "dag-processor", "triggerer")
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class Composed:
     def airflow(self) -> str:
         return f"http://127.0.0.1:{self.variables['AIRFLOW_PORT']}"
 
-    def s3(self) -> Any:
-        """An S3 client of the embedded AWS, by its published port."""
+    def client(self, service: str) -> Any:
+        """A client of the embedded AWS, by its published port."""
         import boto3
 
         return boto3.client(
-            "s3",
+            service,
             endpoint_url=f"http://127.0.0.1:{self.variables['LOCAL_AWS_PORT']}",
             region_name=REGION,
             aws_access_key_id="local",
@@ -49,7 +49,7 @@ class Composed:
 
 @pytest.fixture(scope="module")
 def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
-    """The profile celery, with a .env as `make env` writes it and free ports."""
+    """The profile celery with two schedulers, a .env as `make env` writes it and free ports."""
     state = tmp_path_factory.mktemp("compose")
     make_env.write(state / ".env", make_env.filled((ROOT / ".env.example").read_text()))
     ports = {name: str(free_port()) for name in ("AIRFLOW_PORT", "LOCAL_AWS_PORT")}
@@ -60,12 +60,18 @@ def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
         if os.environ.get("AUTOML_RETRAINING_CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+    # As `docker compose up --scale scheduler=2` starts it: Postgres lets two work at one time.
+    second = replace(project.services["scheduler"], name="scheduler-2")
+    project = replace(project, services={**project.services, second.name: second})
     with Native(project, state) as native:
         yield Composed(native, variables)
 
 
 def test_the_main_story_runs_on_celery_workers_as_the_compose_file_starts_them(composed: Composed) -> None:
-    """Every service is healthy by its own check; a model is trained, judged and deployed by tasks on the worker."""
+    """Every service is healthy by its own check; a model is trained, judged and deployed by tasks on the worker.
+
+    Two schedulers make no job twice.
+    """
     health = composed.native.health()
     assert health.pop("airflow-init") == "completed"
     assert health == dict.fromkeys(["postgres", "redis", "local-aws", "worker", *COMPONENTS], "healthy")
@@ -89,7 +95,10 @@ def test_the_main_story_runs_on_celery_workers_as_the_compose_file_starts_them(c
     assert {task["hostname"] for task in tasks.values() if task["state"] == "success"} == {"worker"}
     assert "promote" in log, "the api-server reads the worker's logs"
     key = outcome["report_uri"].removeprefix(f"s3://{BUCKET}/").replace("report.html", "decision.json")
-    decision = json.loads(composed.s3().get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    sagemaker = composed.client("sagemaker")
+    assert len(sagemaker.list_auto_ml_jobs()["AutoMLJobSummaries"]) == 1
+    assert len(sagemaker.list_transform_jobs()["TransformJobSummaries"]) == 1
+    decision = json.loads(composed.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read())
     assert decision["verdict"] == "promote"
 
 
