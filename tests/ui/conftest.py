@@ -16,6 +16,8 @@ from moto import mock_aws
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from automl_retraining.core.config import Pipeline
+from automl_retraining.core.records import Outcome
+from automl_retraining.sagemaker import storage
 from automl_retraining.sagemaker.jobs import ENDPOINT
 from automl_retraining.ui.airflow_db import State, SubmittedBy
 from tests.support import run_folders
@@ -24,6 +26,8 @@ from tests.support.fake_sagemaker import FakeSageMaker
 
 BUCKET = "tests"
 RUNS = 6
+AB_RUN = "manual__2026-11-20"
+"""Of the A/B test of the pipeline other."""
 
 
 @dataclass
@@ -122,7 +126,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("ui")
     (made / "pipelines").mkdir()
     (made / "pipelines" / "churn.yaml").write_text(run_folders.pipeline_yaml(schedule='{cron: "0 5 * * 1"}'))
-    (made / "pipelines" / "other.yaml").write_text(run_folders.pipeline_yaml())
+    (made / "pipelines" / "other.yaml").write_text(run_folders.pipeline_yaml(ab="{share: 10}"))
     (made / "page.html").write_text('<!doctype html><title>$title</title><script src="${up}static/$name.js"></script>')
     (made / "static" / "vendor").mkdir(parents=True)
     (made / "static" / "page.js").write_text("export const page = 1;\n")
@@ -135,7 +139,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def world(airflow_login: Callable[[str], str], folder: Path) -> Iterator[World]:
-    """The app over six finished runs of the pipeline churn and one of the pipeline other."""
+    """The app over six finished runs of the pipeline churn, and one of the pipeline other and its A/B test."""
     from fastapi import FastAPI
 
     from automl_retraining.ui.app import create_app
@@ -150,6 +154,12 @@ def world(airflow_login: Callable[[str], str], folder: Path) -> Iterator[World]:
         s3.create_bucket(Bucket=BUCKET)
         run_folders.write(s3, BUCKET, RUNS)
         run_folders.write(s3, BUCKET, 1, pipeline="other", dag_id="autopilot_other")
+        promoted = Outcome(
+            pipeline="other", run_id=AB_RUN, outcome="promoted", sentence="Promoted: nothing speaks against it.",
+            endpoint="art-other", challenger="art-model-0", champion="art-model-0", facts={"dag_id": "ab_other"},
+            finished=datetime(2026, 11, 20, tzinfo=UTC),
+        )  # fmt: skip
+        storage.write_record(s3, f"s3://{BUCKET}/other/ab/{AB_RUN}/outcome.json", promoted)
         sm, airflow = SageMaker(), FakeAirflow()
         others = {"s3": s3, "sagemaker": sm, "logs": boto3.client("logs", region_name="us-east-1")}
 

@@ -11,7 +11,7 @@ from automl_retraining.ui.models import reigns
 from automl_retraining.ui.summary import RunSummary, summarise
 from tests.support import run_folders
 from tests.support.fake_sagemaker import error
-from tests.ui.conftest import RUNS, World
+from tests.ui.conftest import AB_RUN, BUCKET, RUNS, World
 
 
 @pytest.fixture
@@ -66,6 +66,20 @@ def test_the_table_of_models_says_what_serves_and_how_it_goes(world: World, page
     assert line["runs"] >= RUNS
     assert line["champion"]["run_id"] == page["model"]["champion"]["run_id"]
     assert line["champion"]["model"] == "art-model-3"
+
+
+def test_an_ab_test_is_a_run_beside_those_that_train(world: World) -> None:
+    """Its folder is elsewhere; its line, its page and the DAG's link are as for any run."""
+    found = world.settled("other")
+    line = next(one for one in found["runs"] if one["run_id"] == AB_RUN)
+    assert (line["dag_id"], line["outcome"], line["challenger_model"]) == ("ab_other", "promoted", "art-model-0")
+    assert [dag["dag_id"] for dag in found["model"]["dags"]] == [
+        "autopilot_other", "tuned_other", "ab_other", "rollback_other",
+    ]  # fmt: skip
+    run = world.browser().json(f"/api/runs/ab_other/{AB_RUN}")
+    assert run["folder"] == f"s3://{BUCKET}/other/ab/{AB_RUN}"
+    assert run["records"]["outcome"]["sentence"] == "Promoted: nothing speaks against it."
+    assert world.browser().get(f"/api/runs/autopilot_other/{AB_RUN}").status_code == 404
 
 
 def test_the_data_are_held_against_those_of_the_champion(page: Any) -> None:

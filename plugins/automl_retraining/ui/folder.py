@@ -14,6 +14,9 @@ RECORDS = ("manifest", "leaderboard", "evaluation", "decision", "outcome", "chec
 HEAD = 16 * 1024
 """Bytes of a record's beginning in which everything stands that a list of runs shows of it."""
 
+KINDS = ("runs", "ab")
+"""Where a pipeline's run folders are below its prefix: of the runs that train or roll back, and of A/B tests."""
+
 LARGEST = 64 * 10**6
 """Bytes of a record that a page reads: hundreds of times a usual one's."""
 
@@ -49,19 +52,21 @@ class Shelf:
         """What every URI of this pipeline begins with."""
         return f"s3://{self.bucket}/{self.pipeline}/"
 
-    def names(self) -> list[str]:
-        """The folders' names, one list call per thousand."""
-        below = f"{self.pipeline}/runs/"
-        found: list[str] = []
-        with storage.words("list", self.prefix + "runs/"):
-            pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=below, Delimiter="/")
-            for page in pages:
-                found.extend(entry["Prefix"][len(below) : -1] for entry in page.get("CommonPrefixes", ()))
-        return found
+    def folders(self) -> list[Folder]:
+        """All of them, those whose names sort last at the end; one list call per thousand."""
+        found: list[Folder] = []
+        for kind in KINDS:
+            below = f"{self.pipeline}/{kind}/"
+            with storage.words("list", f"{self.prefix}{kind}/"):
+                lists = self.s3.get_paginator("list_objects_v2")
+                for page in lists.paginate(Bucket=self.bucket, Prefix=below, Delimiter="/"):
+                    names = (entry["Prefix"][len(below) : -1] for entry in page.get("CommonPrefixes", ()))
+                    found.extend(Folder(self, name, kind) for name in names)
+        return sorted(found, key=lambda folder: folder.name)
 
-    def run(self, run_id: str) -> Folder:
+    def run(self, run_id: str, kind: str = "runs") -> Folder:
         """The folder of that run, whether or not there is anything in it."""
-        return Folder(self, run_folder_name(run_id))
+        return Folder(self, run_folder_name(run_id), kind)
 
     def read(self, uri: str, first: int | None = None) -> bytes:
         """The object's bytes, or the first ones.
@@ -82,19 +87,20 @@ class Shelf:
 
 @dataclass(frozen=True)
 class Folder:
-    """One run folder."""
+    """One run folder; ``kind`` is one of ``KINDS``."""
 
     shelf: Shelf
     name: str
+    kind: str = "runs"
 
     @property
     def uri(self) -> str:
         """Its S3 URI, without a slash at the end."""
-        return f"{self.shelf.prefix}runs/{self.name}"
+        return f"{self.shelf.prefix}{self.kind}/{self.name}"
 
     def entries(self, below: str = "") -> dict[str, Entry]:
         """The objects directly in the folder (or directly below ``scores/``), by name: one list call."""
-        prefix = f"{self.shelf.pipeline}/runs/{self.name}/"
+        prefix = f"{self.shelf.pipeline}/{self.kind}/{self.name}/"
         with storage.words("list", f"{self.uri}/{below}"):
             answer = self.shelf.s3.list_objects_v2(Bucket=self.shelf.bucket, Prefix=prefix + below, Delimiter="/")
         return {

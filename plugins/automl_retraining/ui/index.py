@@ -111,45 +111,45 @@ class RunIndex:
 
     def _look(self) -> None:
         shelf = self.open_shelf()
-        names = shelf.names()
-        names = sorted(names)[-MOST:]
-        kept = {name: self._known[name] for name in names if name in self._known}
+        folders = {folder.uri: folder for folder in shelf.folders()[-MOST:]}
+        kept = {uri: self._known[uri] for uri in folders if uri in self._known}
         gone = len(kept) != len(self._known)
         self._known = kept
-        due = self._due(names)
-        done = len(names) - len(due)
+        due = self._due(list(folders.values()))
+        total = len(folders)
+        done = total - len(due)
         ready = self._view.ready
         changed = gone or not ready
         # Newest names first, so that a first look shows what matters before it is through.
         for start in range(0, len(due), 64):
             batch = due[start : start + 64]
-            looked = list(self.readers.map(lambda name: self._check(Folder(shelf, name)), batch))
-            for name, one in zip(batch, looked, strict=True):
-                before = self._known.get(name)
+            looked = list(self.readers.map(self._check, batch))
+            for folder, one in zip(batch, looked, strict=True):
+                before = self._known.get(folder.uri)
                 changed = changed or before is None or before.summary != one.summary
-                self._known[name] = one
+                self._known[folder.uri] = one
             done += len(batch)
             if not ready:
-                self._publish(done, len(names), ready=False)
+                self._publish(done, total, ready=False)
         if changed:
-            self._publish(len(names), len(names), ready=True)
+            self._publish(total, total, ready=True)
         elif self._view.error:
             before_view = self._view
-            self._view = View(before_view.runs, len(names), len(names), ready=True, version=before_view.version)
+            self._view = View(before_view.runs, total, total, ready=True, version=before_view.version)
 
-    def _due(self, names: Sequence[str]) -> list[str]:
+    def _due(self, folders: Sequence[Folder]) -> list[Folder]:
         """The folders to look at now, newest first."""
         now = self.clock()
 
-        def age(name: str) -> str:
-            known = self._known.get(name)
-            return known.summary.when if known and known.summary else "~" + name  # unknown is as good as newest
+        def age(folder: Folder) -> str:
+            known = self._known.get(folder.uri)
+            return known.summary.when if known and known.summary else "~" + folder.name  # unknown is as good as newest
 
-        ordered = sorted(names, key=age, reverse=True)
+        ordered = sorted(folders, key=age, reverse=True)
         return [
-            name
-            for place, name in enumerate(ordered)
-            if (known := self._known.get(name)) is None
+            folder
+            for place, folder in enumerate(ordered)
+            if (known := self._known.get(folder.uri)) is None
             or place < NEWEST
             or known.summary is None
             or not known.summary.over
@@ -162,7 +162,7 @@ class RunIndex:
         entries = folder.entries()
         wanted = [name for name in (*_WHOLE, *_BEGINNING) if f"{name}.json" in entries]
         etags = tuple((name, entries[f"{name}.json"].etag) for name in wanted)
-        before = self._known.get(folder.name)
+        before = self._known.get(folder.uri)
         if before is not None and before.etags == etags:
             return Known(before.summary, etags, now)
         if not wanted:

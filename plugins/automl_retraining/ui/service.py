@@ -20,7 +20,7 @@ from automl_retraining.ui import downloads, live, models, run, serving, what_if
 from automl_retraining.ui.airflow_db import AirflowRuns, Database, State, SubmittedBy
 from automl_retraining.ui.aws import CONNECTIONS, AwsError, Clients, bucket_of, in_words
 from automl_retraining.ui.cache import Cache
-from automl_retraining.ui.catalog import Catalog, dags_of
+from automl_retraining.ui.catalog import Catalog, dags_of, kind_of
 from automl_retraining.ui.folder import Entry, Folder, Shelf
 from automl_retraining.ui.index import RunIndex, View
 from automl_retraining.ui.serving_cache import Servings
@@ -206,7 +206,7 @@ class Service:
         """
         pipeline = self.pipeline_of_dag(dag_id)
         with in_words(f"read run {run_id}"):
-            folder = self._shelf(pipeline).run(run_id)
+            folder = self._shelf(pipeline).run(run_id, kind_of(pipeline, dag_id))
             entries = self._listed.get((folder.uri, ""), folder.entries)
             stamp = tuple((name, entry.etag) for name, entry in sorted(entries.items()))
             records = self._records.get((folder.uri, stamp), lambda: run.read_records(folder, entries))
