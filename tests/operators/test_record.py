@@ -98,6 +98,7 @@ def test_a_promotion_is_written_with_what_serves_now_and_what_did_before(sm: Fak
     assert "Better: promoted." in storage.read_text(s3, outcome.report_uri)
     assert Outcome.model_validate(ctx["ti"].xcom_pull("record")) == outcome
     assert outcome.facts["run_folder"] == FOLDER
+    assert outcome.facts["task_seconds"] == dict.fromkeys(PROMOTED.keys() - {"keep_champion"}, 1.2)
 
 
 def test_a_failed_run_is_written_too_and_then_fails_naming_its_failed_tasks(sm: FakeSageMaker, s3: Any) -> None:

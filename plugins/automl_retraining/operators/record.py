@@ -186,7 +186,12 @@ def _facts(context: Context, folder: str, note: str | None) -> dict[str, Any]:
         "dag_id": ti.dag_id,
         "run_type": str(getattr(dag_run.run_type, "value", dag_run.run_type)),
         "jobs": jobs,
-        "task_seconds": {task: round(row["duration"], 1) for task, row in tasks.items() if row["duration"] is not None},
+        "task_seconds": {
+            # Airflow gives a task that it skips again, after a clearing, a duration of nothing.
+            task: round(row["duration"], 1)
+            for task, row in tasks.items()
+            if row["duration"] is not None and row["state"] != "skipped"
+        },
     }
     if package := ti.xcom_pull(task_ids="gate", key=registering.PACKAGE):
         facts["model_package"] = package
