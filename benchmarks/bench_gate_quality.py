@@ -167,7 +167,7 @@ def report(tables: int, seed: int, years_of: int, processes: int, sizes: tuple[i
         yearly = list(years(pool, years_of, seed))
     judged = tuple(rows for rows in sizes if rows >= 200)
     parts = [
-        f"{tables:,} tables of each kind, {RESAMPLES:,} resamples, seed {seed}; {years_of:,} years.",
+        f"{tables:,} tables of each kind, {RESAMPLES:,} resamples, seed {seed}; {years_of:,} years.\n",
         "### Equal models promoted under superiority, % (in brackets: doubt)\n",
         *promoted_equal(found, sizes),
         "\n### Coverage of the 95 % interval of the difference: equal · better challenger (missed below/above)\n",
