@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/automl-retraining"
 AIRFLOW_COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 _MARKER = "AUTOML_RETRAINING_STACK"
 _PR_SET_PDEATHSIG = 1
+_STARTER = ThreadPoolExecutor(1, thread_name_prefix="stack-starter")
+"""Starts every component: to the kernel, a child's parent is the thread that made it, and the caller's may end early."""
 
 
 class StackError(RuntimeError):
@@ -255,7 +258,8 @@ class Stack:
         path = self.log(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as log:
-            process = subprocess.Popen(
+            process = _STARTER.submit(
+                subprocess.Popen,
                 command,
                 cwd=ROOT,
                 env=self.env(),
@@ -264,7 +268,7 @@ class Stack:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 preexec_fn=_end_with_parent,
-            )
+            ).result()
         self._processes[name] = process
         self._sessions.add(process.pid)
         return process
