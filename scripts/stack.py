@@ -32,7 +32,7 @@ AIRFLOW_COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 _MARKER = "AUTOML_RETRAINING_STACK"
 _PR_SET_PDEATHSIG = 1
 _STARTER = ThreadPoolExecutor(1, thread_name_prefix="stack-starter")
-"""Starts every component: to the kernel, a child's parent is the thread that made it, and the caller's may end early."""
+"""Starts every component: to the kernel, the parent is the thread that made it, and the caller's may end early."""
 
 
 class StackError(RuntimeError):
