@@ -5,10 +5,10 @@ import { between, clock, duration, time } from './format.js';
 
 /** A status with its times as a step. */
 export function step({ status: word, state, since, until, certain }) {
-  const said = { done: 'done', now: 'now', ahead: 'to come', skipped: 'not seen' }[state];
+  // Of a step that came, there is nothing uncertain any more.
+  const said = { done: 'done', now: 'now', ahead: certain ? 'to come' : 'may come', skipped: 'not seen' }[state];
   const took = lasted(state, since, until) ?? said;
-  const title = [since && `since ${clock(since)}`, !certain && 'whether this step comes is not certain'].filter(Boolean).join('; ');
-  return h('li', { class: state, title: title || null, 'aria-current': state === 'now' && 'step' }, h('b', {}, parts(word)), h('span', {}, `${took}${certain ? '' : ' ?'}`), h('span', { class: 'aside' }, said), since && h('span', { class: 'aside' }, time(since)));
+  return h('li', { class: state, title: since && `since ${clock(since)}`, 'aria-current': state === 'now' && 'step' }, h('b', {}, parts(word)), h('span', {}, took), h('span', { class: 'aside' }, said), since && h('span', { class: 'aside' }, time(since)));
 }
 
 /** How long a step took; when, for the one that a job ended with; null where only its state is known. */
