@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.8
+# What the locks must run on: the Python of Debian 12, where a newcomer may well begin.
+OLDEST_PYTHON := 3.11.2
 BIN := .venv/bin
 # Nothing of the caller's Airflow or AWS reaches a test or a demo.
 export PYTHONPATH := $(CURDIR)
@@ -136,9 +138,9 @@ images: clients  ## write the table of AWS's image URIs from the SageMaker SDK
 
 .PHONY: lock
 lock: setup  ## renew the locks from the requirements files
-	$(BIN)/uv pip compile --quiet --python $(BIN)/python --generate-hashes --no-header --no-annotate requirements-dev.txt -o requirements.lock
-	$(BIN)/uv pip compile --quiet --python $(BIN)/python --generate-hashes --no-header --no-annotate requirements-clients.txt -o requirements-clients.lock
-	$(BIN)/uv pip compile --quiet --no-deps --python $(BIN)/python --generate-hashes --no-header --no-annotate requirements-aio.txt -o requirements-aio.lock
+	$(BIN)/uv pip compile --quiet --python $(BIN)/python --python-version $(OLDEST_PYTHON) --generate-hashes --no-header --no-annotate requirements-dev.txt -o requirements.lock
+	$(BIN)/uv pip compile --quiet --python $(BIN)/python --python-version $(OLDEST_PYTHON) --generate-hashes --no-header --no-annotate requirements-clients.txt -o requirements-clients.lock
+	$(BIN)/uv pip compile --quiet --no-deps --python $(BIN)/python --python-version $(OLDEST_PYTHON) --generate-hashes --no-header --no-annotate requirements-aio.txt -o requirements-aio.lock
 
 .PHONY: clean
 clean:  ## remove .local/ and the caches; .venv/ stays
