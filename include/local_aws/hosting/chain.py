@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from include.local_aws.archives import unpack
 from include.local_aws.hosting.apart import Apart
 from include.local_aws.images import Container, find
 
@@ -38,11 +39,9 @@ def read_specs(path: Path) -> list[ContainerSpec]:
 
 
 def extract(archive: Path, target: Path) -> None:
-    """Unpack a model.tar.gz; paths that lead outside, links and devices are refused. Raises `ChainError`."""
-    target.mkdir(parents=True, exist_ok=True)
+    """Unpack a model.tar.gz. Raises `ChainError`."""
     try:
-        with tarfile.open(archive, "r:*") as tar:
-            tar.extractall(target, filter="data")
+        unpack(archive, target)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise ChainError(f"The model data {archive.name} can't be unpacked as tar.gz: {error}") from error
 

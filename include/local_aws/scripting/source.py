@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from include.local_aws import archives
+
 PROGRAM = "sagemaker_program"
 DIRECTORY = "sagemaker_submit_directory"
 ARCHIVE = "tmp/sourcedir.tar.gz"
@@ -30,10 +32,8 @@ def decoded(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
 
 def unpack(archive: Path, target: Path) -> None:
     """Unpack an archive, or take a plain script as it is; what leads outside is refused. Raises `SourceError`."""
-    target.mkdir(parents=True, exist_ok=True)
     try:
-        with tarfile.open(archive, "r:*") as tar:
-            tar.extractall(target, filter="data")
+        archives.unpack(archive, target)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise SourceError(f"The source code {archive.name} can't be unpacked as tar.gz: {error}.") from error
 

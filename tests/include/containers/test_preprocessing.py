@@ -5,7 +5,6 @@ import io
 import json
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from include.local_aws.archives import unpack
 from tests.support.local_aws import ROOT
 
 SOURCE = ROOT / "include" / "containers" / "preprocessing"
@@ -61,8 +61,7 @@ def run(root: Path, train: pd.DataFrame, validation: pd.DataFrame, spec: dict[st
 def serve(root: Path, body: str, **environment: str) -> str:
     """The fitted preprocessor's answer, from its archive alone."""
     model = root / "served"
-    with tarfile.open(root / "output" / "model" / "model.tar.gz") as archive:
-        archive.extractall(model, filter="data")
+    unpack(root / "output" / "model" / "model.tar.gz", model)
     script = (
         "import sys, inference; text = inference.input_fn(sys.stdin.read(), 'text/csv; charset=utf-8'); "
         f"sys.stdout.write(inference.output_fn(inference.predict_fn(text, inference.model_fn({str(model)!r})), '')[0])"

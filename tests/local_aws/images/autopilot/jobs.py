@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from include.local_aws import images
+from include.local_aws.archives import unpack
 
 ALL_KEYS = ("predicted_label", "probability", "probabilities", "labels")
 
@@ -117,8 +117,7 @@ def chain(root: Path, candidate: Mapping[str, Any], keys: Sequence[str] | None =
             environment["SAGEMAKER_INFERENCE_OUTPUT"] = ",".join(before)
         artifact = root / "output" / "artifacts" / definition["ModelDataUrl"].removeprefix("artifact:")
         folder = root / "models" / str(number)
-        with tarfile.open(artifact) as archive:
-            archive.extractall(folder, filter="data")
+        unpack(artifact, folder)
         containers.append(images.find(definition["Image"]).serve(folder, environment))
     return containers
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pandas as pd
 import pytest
 
 from include.local_aws import images
+from include.local_aws.archives import unpack
 from include.local_aws.images import linear_learner, mlp, xgboost
 from include.local_aws.images.autopilot import answers, layout, recordio, search, serving, spec, tuning
 from include.local_aws.images.autopilot.algorithms import ALGORITHMS
@@ -49,8 +49,7 @@ def artifact(root: Path, uri: str) -> Path:
 
 def unpacked(archive: Path, folder: Path) -> Path:
     """The files of a model.tar.gz."""
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+    unpack(archive, folder)
     return folder
 
 
