@@ -30,10 +30,12 @@ def sagemaker(aws: Running) -> Any:
 @pytest.fixture(scope="module")
 def job(aws: Running, sagemaker: Any) -> dict[str, Any]:
     """A job that was asked for candidate definitions only, and for fewer candidates than it defines."""
-    aws.client("s3").put_object(Bucket=BUCKET, Key="definitions/table.csv", Body=table(600).to_csv(index=False))
+    aws.client("s3").put_object(
+        Bucket=BUCKET, Key="candidate-definitions/table.csv", Body=table(600).to_csv(index=False)
+    )
     request = automl_request(
         JOB,
-        f"s3://{BUCKET}/definitions/",
+        f"s3://{BUCKET}/candidate-definitions/",
         Mode="HYPERPARAMETER_TUNING",
         GenerateCandidateDefinitionsOnly=True,
         CompletionCriteria={"MaxCandidates": 2},
@@ -129,11 +131,12 @@ def test_the_data_exploration_notebook_runs(aws: Running, notebooks: dict[str, A
     told = run(notebook, kernel_environment)
     assert "(600, 4)" in told
     assert any("yes" in each and "no" in each for each in told)
-    manifest = json.dumps([{"prefix": f"s3://{BUCKET}/definitions/"}, "table.csv", "table.csv"])
+    manifest = json.dumps([{"prefix": f"s3://{BUCKET}/candidate-definitions/"}, "table.csv", "table.csv"])
     aws.client("s3").put_object(Bucket=BUCKET, Key="manifests/definitions.json", Body=manifest)
     load = next(cell for cell in notebook.cells if "def objects" in cell.source)
     load.source = load.source.replace(
-        f"('S3Prefix', 's3://{BUCKET}/definitions/')", f"('ManifestFile', 's3://{BUCKET}/manifests/definitions.json')"
+        f"('S3Prefix', 's3://{BUCKET}/candidate-definitions/')",
+        f"('ManifestFile', 's3://{BUCKET}/manifests/definitions.json')",
     )
     notebook.cells = [load]
     assert run(notebook, kernel_environment) == ["(1200, 4)"]
