@@ -94,7 +94,8 @@ def _judge(family: Family, pair: Pair, job: Job, table: int, tally: Tally) -> No
             gain = improvement(spec, result.difference)
             tally[name, "plain"] += gain.value > 0
             # Whether the gate may say "too few" on these rows, whatever the interval.
-            apart = not spec.label_based or (evaluation.discordant or 0) >= FEW_DISCORDANT
+            exact = (result.method or "").startswith("exact")
+            apart = not spec.label_based or ((evaluation.discordant or 0) >= FEW_DISCORDANT and not exact)
             where = "enough" if enough_rows and apart else "few"
             true = [value if spec.greater_is_better else -value for value in job.truths[name]]
             _count(tally, name, f"difference, {where}", gain, true[0] - true[1])

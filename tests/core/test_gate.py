@@ -434,6 +434,19 @@ def test_on_a_handful_of_rows_no_interval_is_trusted() -> None:
     assert "no interval is trusted on 4 test rows of 'yes'" in decision.sentence
 
 
+def test_of_recall_the_positive_rows_are_counted() -> None:
+    """Many rows are discordant and few positive ones: its exact interval may convince, but never say "not better"."""
+
+    def recall(difference: Ends) -> MetricResult:
+        ends = {"challenger": (0.95, 0.93, 0.96), "champion": (0.94, 0.92, 0.95), "difference": difference}
+        return _metric("recall", method="exact (McNemar)", **ends)
+
+    unsure = decide(_evaluation(recall((0.005, -0.05, 0.06)), discordant=400), policy("recall"))
+    assert unsure.verdict == "doubt"
+    assert "fewer than 25 positive rows that only one of the models has right" in unsure.sentence
+    assert decide(_evaluation(recall((0.1, 0.02, 0.2)), discordant=400), policy("recall")).verdict == "promote"
+
+
 def test_few_disagreements_are_doubt_unless_the_exact_test_is_convinced() -> None:
     def accuracy(difference: Ends, method: str) -> MetricResult:
         return _metric(

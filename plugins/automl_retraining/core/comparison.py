@@ -5,8 +5,9 @@ Which interval a metric gets, and why (docs/gate.md has the simulations behind i
 
 - errors averaged over rows (rmse, mae, mape, r2, log_loss): the **studentised** bootstrap, second-order correct for
   skewed errors where percentiles are not (Hall 1988; Davison and Hinkley 1997, chapter 5); for differences each end is
-  the further one of it and the bootstrap's standard error, which holds better under heavy tails. Single values
-  are studentised on the logarithm (r2 on log(1 - r2)), so that no end leaves the metric's range.
+  the further one of it and of ± the bootstrap's standard error (r2: the linearised one), which holds better under
+  heavy tails. Single values are studentised on the logarithm (r2 on log(1 - r2)), so that no end leaves the metric's
+  range.
 - rates and ranks (f1, balanced_accuracy, roc_auc, …): the value ± the **bootstrap's standard error**, single values on
   the logit scale. Resampling is stratified by class for roc_auc, balanced_accuracy and recall, whose definitions
   condition on the class; elsewhere that would lose coverage.
@@ -35,6 +36,7 @@ from automl_retraining.core.intervals import (
     normal,
     perfect,
     studentised,
+    symmetric,
     tidy,
     wilson,
 )
@@ -246,11 +248,19 @@ class Comparison:
         values, errors = value_and_error(drawn, self._drawn_products(spec.name, roles))
         estimate = studentised(float(value), float(error), values, errors, self.settings.tail)
         if other is not None:
-            plain = normal(float(value), values, self.units.count, self.settings.confidence, "")
+            plain = self._plain(spec, float(value), float(error), values)
             return further(estimate, plain) if plain else estimate
         ends = sorted(_from_log(spec, end) for end in (estimate.interval.low, estimate.interval.high))
         found = interval(self._value(spec, role), ends[0], ends[1])
         return Estimate(found, estimate.p_negative, estimate.method)
+
+    def _plain(self, spec: MetricSpec, value: float, error: float, drawn: Floats) -> Estimate | None:
+        """What the studentised interval of a difference is no shorter than."""
+        units, confidence = self.units.count, self.settings.confidence
+        if spec.name == "r2":
+            # Resampled few rows move its denominator as well, and the bootstrap's standard error is too large.
+            return symmetric(value, error, units, confidence, "")
+        return normal(value, drawn, units, confidence, "")
 
     def _drawn_products(self, name: str, roles: tuple[str, ...]) -> Floats:
         size = len(STUDENTISED[name])

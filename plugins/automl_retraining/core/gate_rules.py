@@ -140,9 +140,13 @@ def _weigh(
     apart, method = evaluation.discordant, metric.method
     if other == "reference":
         apart, method = evaluation.reference_discordant, metric.reference_method
-    if other != "baseline" and spec.label_based and (apart or 0) < FEW_DISCORDANT:
+    # Of recall, the positive rows count: where too few of those are discordant, its interval is the exact one.
+    exact = (method or "").startswith("exact")
+    if other != "baseline" and spec.label_based and ((apart or 0) < FEW_DISCORDANT or exact):
         few = f"{apart} rows that only one of the models has right, of {evaluation.rows:,}"
-        if gain.low > bar and gain.low != gain.high and not (method or "").startswith("exact"):
+        if (apart or 0) >= FEW_DISCORDANT:
+            few = f"fewer than {FEW_DISCORDANT} positive rows that only one of the models has right"
+        if gain.low > bar and gain.low != gain.high and not exact:
             return "doubt", (
                 f"too few to trust the interval of {spec.name} ({few}), so no difference in it can be shown on them"
             )

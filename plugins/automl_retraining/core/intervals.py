@@ -52,8 +52,11 @@ def normal(value: float, drawn: Floats, units: int, confidence: float, method: s
         None where more than 5 % of the resamples have no value.
     """
     error = _standard_error(drawn, units)
-    if error is None:
-        return None
+    return None if error is None else symmetric(value, error, units, confidence, method)
+
+
+def symmetric(value: float, error: float, units: int, confidence: float, method: str) -> Estimate:
+    """Value ± Student's quantile for so many units × that standard error, for a difference."""
     quantile = student_quantile((1 + confidence) / 2, units - 1)
     if error <= 1e-12 * max(abs(value), 1.0):
         return Estimate(interval(value, value, value), float(value >= 0), method)
