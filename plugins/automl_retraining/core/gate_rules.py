@@ -142,10 +142,11 @@ def _weigh(
         apart, method = evaluation.reference_discordant, metric.reference_method
     # Of recall, the positive rows count: where too few of those are discordant, its interval is the exact one.
     exact = (method or "").startswith("exact")
-    if other != "baseline" and spec.label_based and ((apart or 0) < FEW_DISCORDANT or exact):
-        few = f"{apart} rows that only one of the models has right, of {evaluation.rows:,}"
-        if (apart or 0) >= FEW_DISCORDANT:
-            few = f"fewer than {FEW_DISCORDANT} positive rows that only one of the models has right"
+    few_apart = (apart or 0) < FEW_DISCORDANT
+    if other != "baseline" and spec.label_based and (few_apart or exact):
+        few = f"fewer than {FEW_DISCORDANT} positive rows that only one of the models has right"
+        if few_apart:
+            few = f"{apart} rows that only one of the models has right, of {evaluation.rows:,}"
         if gain.low > bar and gain.low != gain.high and not exact:
             return "doubt", (
                 f"too few to trust the interval of {spec.name} ({few}), so no difference in it can be shown on them"

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from automl_retraining.core.ab_records import Quality
 from automl_retraining.core.ab_spec import ABSpec
-from automl_retraining.core.errors import (
-    ABTestRefused,
-    EvidenceError,
-)
+from automl_retraining.core.errors import ABTestRefused, EvidenceError
 from automl_retraining.core.records import Manifest
 from automl_retraining.operators._aws import fail_for_good
 from automl_retraining.operators.ab_base import HARM, WATCH, ABOperator, smoke_test

@@ -12,12 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from automl_retraining.core.config import Pipeline
 from automl_retraining.core.errors import ABTestEnded, EndpointBusy, EndpointError
 from automl_retraining.operators._aws import fail_for_good
-from automl_retraining.operators.ab_base import (
-    HARM,
-    JUDGE,
-    ABOperator,
-    smoke_test,
-)
+from automl_retraining.operators.ab_base import HARM, JUDGE, ABOperator, smoke_test
 from automl_retraining.sagemaker import ab, endpoint, endpoint_config, tags
 
 if TYPE_CHECKING:

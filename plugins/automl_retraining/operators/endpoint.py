@@ -159,15 +159,14 @@ class UpdateEndpointOperator(RematchOperator):
         limit = self.pipeline.endpoint.max_model_mb
         return None if limit is None else rollout.too_large(self.sm, self.s3, self.model_name, limit)
 
-    def _begun(self, context: Context) -> bool:
-        """Whether a try before this one has stored what it moves."""
-        return (self.begun_move(context) or {}).get("model") == self.model_name
+    def _begun(self, context: Context) -> dict[str, Any] | None:
+        """What a try before this one stored, where it was for the same model."""
+        move = self.begun_move(context)
+        return move if move is not None and move.get("model") == self.model_name else None
 
     def _move(self, context: Context) -> dict[str, Any]:
-        """What is being moved: as a try before this one stored it, where it was for the same model."""
-        if (begun := self.begun_move(context)) and begun["model"] == self.model_name:
-            return begun
-        return {
+        """What is being moved: as a try before this one stored it, else what this one begins with."""
+        return self._begun(context) or {
             "config": self.resource_name(context, "config"),
             "model": self.model_name,
             "previous_config": None,

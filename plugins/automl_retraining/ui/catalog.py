@@ -21,23 +21,20 @@ class DagOf:
 
 def dags_of(pipeline: Pipeline) -> tuple[DagOf, ...]:
     """The DAGs that change that pipeline's model: each way to retrain it, its A/B test, and its way back."""
+    others = ("rollback",) if pipeline.ab is None else ("ab", "rollback")
     clocked = pipeline.schedule.cron is not None or pipeline.schedule.asset is not None
     return (
         *(
             DagOf(f"{trainer}_{pipeline.name}", trainer, clocked and trainer == pipeline.scheduled_trainer)
             for trainer in pipeline.trainers
         ),
-        *(DagOf(f"{other}_{pipeline.name}", other, scheduled=False) for other in (*_ab(pipeline), "rollback")),
+        *(DagOf(f"{other}_{pipeline.name}", other, scheduled=False) for other in others),
     )
 
 
 def kind_of(pipeline: Pipeline, dag_id: str) -> str:
     """Where the run folders of that DAG of the pipeline's are: see ``folder.KINDS``."""
     return "ab" if dag_id == f"ab_{pipeline.name}" else "runs"
-
-
-def _ab(pipeline: Pipeline) -> tuple[str, ...]:
-    return ("ab",) if pipeline.ab is not None else ()
 
 
 class Catalog:
