@@ -6,31 +6,13 @@ import json
 
 import pytest
 
-from automl_retraining.sagemaker import storage
 from scripts.stack import BUCKET
 from tests.acceptance.conftest import World
 from tests.acceptance.test_main_job import read
 from tests.support.load import Load
-from tests.support.local_aws_requests import ROLE
-from tests.support.processing import SKLEARN
-from tests.support.script_mode import archive
+from tests.support.script_mode import create_multiplier
 
 PIPELINE, ENDPOINT = "accept_ab", "accept-ab"
-SCRIPT = """
-def model_fn(model_dir):
-    return {factor}
-
-def input_fn(body, content_type):
-    return [float(line.split(",")[0]) for line in body.split()]
-
-def predict_fn(values, factor):
-    if {fails}:
-        raise RuntimeError("no idea")
-    return [value * factor for value in values]
-
-def output_fn(values, accept):
-    return "".join(f"{{value}}\\n" for value in values), "text/csv"
-"""
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +22,7 @@ def world(world: World) -> World:
     own = [{"Key": "art:pipeline", "Value": PIPELINE}]
     models = (("accept-ab-good", 2.0, False), ("accept-ab-bad", 2.0, True), ("accept-ab-better", 3.0, False))
     for name, factor, fails in models:
-        uri = f"s3://{BUCKET}/{name}/model.tar.gz"
-        storage.write_bytes(s3, uri, archive({"code/inference.py": SCRIPT.format(factor=factor, fails=fails)}))
-        environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
-        container = {"Image": SKLEARN, "ModelDataUrl": uri, "Environment": environment}
-        sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE, Tags=own)
+        create_multiplier(s3, sagemaker, name, BUCKET, own, factor=factor, fails=fails)
     variant = {
         "VariantName": "champion", "ModelName": "accept-ab-good", "InstanceType": "ml.m5.large",
         "InitialInstanceCount": 2,

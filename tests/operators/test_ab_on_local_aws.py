@@ -15,31 +15,14 @@ from tests.support.ab_runs import ABRun
 from tests.support.hosted import settled
 from tests.support.load import Load
 from tests.support.local_aws import Running, start
-from tests.support.local_aws_requests import ROLE
 from tests.support.manifests import regression
-from tests.support.processing import SKLEARN
-from tests.support.script_mode import archive
+from tests.support.script_mode import create_multiplier
 
 pytestmark = pytest.mark.local_aws
 
 BUCKET, ENDPOINT = "tests-ab", "art-churn"
 AB = {"share": 30, "watch": 5, "max_watch": 60, "period": 1, "min_invocations": 60, "max_latency_rise": 100,
       "max_error_rise": 0.1, "latency_statistic": "Average", "shift_watch": 2}  # fmt: skip
-SCRIPT = """
-def model_fn(model_dir):
-    return {factor}
-
-def input_fn(body, content_type):
-    return [float(line.split(",")[0]) for line in body.split()]
-
-def predict_fn(values, factor):
-    if {fails} and values[0] != 7.0:
-        raise RuntimeError("no idea")
-    return [value * factor for value in values]
-
-def output_fn(values, accept):
-    return "".join(f"{{value}}\\n" for value in values), "text/csv"
-"""
 
 
 @pytest.fixture(scope="module")
@@ -75,19 +58,12 @@ def connected(aws: Running, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def model(aws: Running, name: str, *, factor: float, fails: bool) -> None:
     """A model of the pipeline, with the folder of the run that made it: one test row, of a 7."""
-    uri, run_folder = f"s3://{BUCKET}/{name}/model.tar.gz", f"s3://{BUCKET}/churn/runs/{name}"
-    s3 = aws.client("s3")
-    storage.write_bytes(s3, uri, archive({"code/inference.py": SCRIPT.format(factor=factor, fails=fails)}))
+    run_folder, s3 = f"s3://{BUCKET}/churn/runs/{name}", aws.client("s3")
     storage.write_record(s3, f"{run_folder}/manifest.json", regression(f"{run_folder}/test.csv"))
     storage.write_text(s3, f"{run_folder}/test.csv", "1,7.0,a\n")
     storage.write_text(s3, f"{run_folder}/scores/challenger.csv", f"row_id,truth,prediction\n1,7.0,{7.0 * factor}\n")
-    environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
-    aws.client("sagemaker").create_model(
-        ModelName=name,
-        PrimaryContainer={"Image": SKLEARN, "ModelDataUrl": uri, "Environment": environment},
-        ExecutionRoleArn=ROLE,
-        Tags=[{"Key": "art:pipeline", "Value": "churn"}, {"Key": "art:run-folder", "Value": run_folder}],
-    )
+    own = [{"Key": "art:pipeline", "Value": "churn"}, {"Key": "art:run-folder", "Value": run_folder}]
+    create_multiplier(s3, aws.client("sagemaker"), name, BUCKET, own, factor=factor, fails=fails)
 
 
 def ab_run(aws: Running, run_id: str, challenger: str, **section: Any) -> ABRun:

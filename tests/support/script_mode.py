@@ -11,6 +11,22 @@ from tests.support.local_aws_requests import BUCKET, ROLE, until
 from tests.support.processing import SKLEARN
 
 _numbers = itertools.count()
+MULTIPLIER = """
+def model_fn(model_dir):
+    return {factor}
+
+def input_fn(body, content_type):
+    return [float(line.split(",")[0]) for line in body.split()]
+
+def predict_fn(values, factor):
+    if {fails} and values[0] != 7.0:
+        raise RuntimeError("no idea")
+    return [value * factor for value in values]
+
+def output_fn(values, accept):
+    return "".join(f"{{value}}\\n" for value in values), "text/csv"
+"""
+"""A model that multiplies the first cell of a row; one that fails does so for every row but a 7."""
 
 
 def archive(files: Mapping[str, str | bytes]) -> bytes:
@@ -23,6 +39,18 @@ def archive(files: Mapping[str, str | bytes]) -> bytes:
             member.size = len(body)
             tar.addfile(member, io.BytesIO(body))
     return out.getvalue()
+
+
+def create_multiplier(
+    s3: Any, sagemaker: Any, name: str, bucket: str, tags: list[dict[str, str]], *, factor: float, fails: bool
+) -> None:
+    """Upload and create such a model."""
+    key = f"{name}/model.tar.gz"
+    body = archive({"code/inference.py": MULTIPLIER.format(factor=factor, fails=fails)})
+    s3.put_object(Bucket=bucket, Key=key, Body=body)
+    environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+    container = {"Image": SKLEARN, "ModelDataUrl": f"s3://{bucket}/{key}", "Environment": environment}
+    sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE, Tags=tags)
 
 
 def put_source(aws: Running, files: Mapping[str, str | bytes]) -> str:
