@@ -30,6 +30,9 @@ from tests.acceptance.page_tables import MARKUP
 
 PIPELINE, DAG = "accept_pages", "autopilot_accept_pages"
 SIZE: ViewportSize = {"width": 1280, "height": 720}
+CANDIDATES = 40
+"""Of the run that is watched: its search lasts for several of the page's looks, which are 2 s apart, on a fast machine
+too."""
 SECONDS = 60_000
 """Playwright's patience in milliseconds: the machine may be busy."""
 
@@ -121,7 +124,8 @@ def story(world: World, browser: Browser, session: StorageState) -> Story:
     """The runs. The second one's page is looked at while it runs, until it asks a person."""
     first = world.begin(DAG, {"source": str(world.data / f"{PIPELINE}_first.csv")})
     assert world.finished(DAG, first)["outcome"] == "promoted"
-    second = world.begin(DAG, {"source": str(world.data / f"{PIPELINE}_second.csv")})
+    source = str(world.data / f"{PIPELINE}_second.csv")
+    second = world.begin(DAG, {"source": source, "max_candidates": CANDIDATES})
     context = browser.new_context(viewport=SIZE, storage_state=session)
     page = context.new_page()
     page.goto(address(world, "run", dag_id=DAG, run_id=second) + "#jobs")
