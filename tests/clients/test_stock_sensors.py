@@ -90,7 +90,7 @@ def endpoint(world: World) -> None:
 
 
 def automl(world: World) -> None:
-    arguments = stock.automl_arguments("sensed")
+    arguments = stock.automl_arguments("sensed", candidates=200)
     source = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": arguments["s3_input"]}}}
     world.sagemaker.create_auto_ml_job(
         AutoMLJobName="sensed",
