@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -108,6 +108,7 @@ def test_any_yaml_below_a_key(folder: Path, sign: str, key: str) -> None:
 
 @tries(150)
 @given(changes=st.lists(st.tuples(st.sampled_from(places(Pipeline)), VALUE), min_size=1, max_size=3))
+@example(changes=[(("tuning",), {"\n": None})])
 def test_any_value_at_any_key(folder: Path, changes: list[tuple[tuple[str, ...], Any]]) -> None:
     """What is accepted has no number without an end, and is the same when it is read again."""
     document: dict[str, Any] = {**BASE, "gate": dict(typing.cast("dict[str, Any]", BASE["gate"]))}

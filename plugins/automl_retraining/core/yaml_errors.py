@@ -91,11 +91,17 @@ def _line(error: object) -> str:
     return " ".join(str(error).split())
 
 
+def _word(part: object) -> str:
+    """A part of a key's path; one that is no word (a line break, a page of text) as in Python."""
+    text = str(part)
+    return text if text.strip() and text.isprintable() and len(text) <= 80 else shown(part)
+
+
 def sentences(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
     """One sentence for each thing wrong: the key, what was expected, what was found."""
     for problem in error.errors(include_url=False):
         location = [part for part in problem["loc"] if not isinstance(part, int)]
-        key = ".".join(str(part) for part in problem["loc"])
+        key = ".".join(map(_word, problem["loc"]))
         section = _section(model, location[:-1])
         prefix = f"key {key}: " if key else ""
         yield prefix + _explain(dict(problem), ".".join(map(str, location)), section)
@@ -176,5 +182,5 @@ def _limits(facts: dict[str, Any]) -> str:
 def _unknown(key: str, section: type[BaseModel] | None) -> str:
     known = sorted(section.model_fields) if section else []
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"no such key; {hint}Expected {', '.join(known)}"
+    hint = f"did you mean {close[0]}? Expected" if close else "expected"
+    return f"no such key; {hint} {', '.join(known)}"
