@@ -87,11 +87,16 @@ class World:
         assert outcome, self.explain(dag_id, run_id)
         return dict(outcome)
 
+    def searches(self) -> set[str]:
+        """Names of all AutoML jobs of the embedded AWS."""
+        sagemaker = self.stack.aws_client("sagemaker")
+        return {job["AutoMLJobName"] for job in _all(sagemaker, "list_auto_ml_jobs", "AutoMLJobSummaries")}
+
     def jobs(self) -> set[str]:
         """Names of all AutoML and transform jobs, models and endpoints of the embedded AWS."""
         sagemaker = self.stack.aws_client("sagemaker")
         return {
-            *(job["AutoMLJobName"] for job in _all(sagemaker, "list_auto_ml_jobs", "AutoMLJobSummaries")),
+            *self.searches(),
             *(job["TransformJobName"] for job in _all(sagemaker, "list_transform_jobs", "TransformJobSummaries")),
             *(model["ModelName"] for model in _all(sagemaker, "list_models", "Models")),
             *(endpoint["EndpointName"] for endpoint in _all(sagemaker, "list_endpoints", "Endpoints")),

@@ -32,12 +32,6 @@ def job(world: World, name: str) -> dict[str, Any]:
     return dict(world.stack.aws_client("sagemaker").describe_auto_ml_job_v2(AutoMLJobName=name))
 
 
-def all_jobs(world: World) -> set[str]:
-    """The names of all Autopilot jobs of the account."""
-    pages = world.stack.aws_client("sagemaker").get_paginator("list_auto_ml_jobs").paginate()
-    return {one["AutoMLJobName"] for page in pages for one in page["AutoMLJobSummaries"]}
-
-
 def test_the_sensor_sees_models_being_trained_while_the_search_goes_on(world: World) -> None:
     """Its log has the transitions; marking the whole run failed then stops the job."""
     run_id, name = searching(world, {})
@@ -60,7 +54,7 @@ def test_a_task_marked_failed_in_mid_search_stops_its_job(world: World) -> None:
 
 def test_a_killed_triggerer_and_scheduler_lose_no_job_and_make_no_second_one(world: World) -> None:
     """kill -9 of both in mid-search, both started again: the run ends well with the one job it submitted."""
-    before = all_jobs(world)
+    before = world.searches()
     run_id, name = searching(world, {"max_candidates": 8})
     for component in ("triggerer", "scheduler"):
         process = world.stack.process(component)
@@ -70,4 +64,4 @@ def test_a_killed_triggerer_and_scheduler_lose_no_job_and_make_no_second_one(wor
     assert world.wait(DAG_ID, run_id, 300) == "success", world.explain(DAG_ID, run_id)
     leaderboard = world.api.xcom(DAG_ID, run_id, "search")
     assert leaderboard["job_name"] == name
-    assert all_jobs(world) - before == {name}
+    assert world.searches() - before == {name}

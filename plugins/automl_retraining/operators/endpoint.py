@@ -56,7 +56,8 @@ class UpdateEndpointOperator(RematchOperator):
             context["ti"].xcom_push(KEPT, barred)
             self.forget(context)
             return None
-        if not self._begun(context) and (too_large := self._too_large()):
+        stored = self._begun(context)
+        if stored is None and (too_large := self._too_large()):
             self.log.warning("endpoint %s is left as it is: %s", self.pipeline.endpoint_name, too_large)
             context["ti"].xcom_push(KEPT, too_large)
             self.forget(context)
@@ -66,7 +67,7 @@ class UpdateEndpointOperator(RematchOperator):
             ab.refuse_during_test(current)
             if current is not None:
                 endpoint.check_ours(current, adopt=self.pipeline.endpoint.adopt, pipeline=self.pipeline.name)
-            move = self._move(context)
+            move = stored or self._new_move(context)
             begun = current is not None and move["config"] in (current.config_name, current.pending_config)
             champion = endpoint.champion_of(self.sm, current) if current is not None and not begun else None
             serves = champion.model_name if champion else None
@@ -164,9 +165,9 @@ class UpdateEndpointOperator(RematchOperator):
         move = self.begun_move(context)
         return move if move is not None and move.get("model") == self.model_name else None
 
-    def _move(self, context: Context) -> dict[str, Any]:
-        """What is being moved: as a try before this one stored it, else what this one begins with."""
-        return self._begun(context) or {
+    def _new_move(self, context: Context) -> dict[str, Any]:
+        """What is being moved, where no try before this one has begun."""
+        return {
             "config": self.resource_name(context, "config"),
             "model": self.model_name,
             "previous_config": None,
