@@ -14,8 +14,8 @@ import numpy as np
 from automl_retraining.core.comparison import Comparison
 from automl_retraining.core.gate import decide, improvement
 from automl_retraining.core.gate_policy import GatePolicy
-from automl_retraining.core.gate_rules import FEW_CLASS_ROWS, FEW_DISCORDANT, FEW_ROWS
-from automl_retraining.core.metric_table import MetricSpec, metrics_for
+from automl_retraining.core.gate_rules import FEW_CLASS_ROWS, FEW_ROWS, is_exact
+from automl_retraining.core.metric_table import FEW_DISCORDANT, MetricSpec, metrics_for
 from automl_retraining.core.metrics import Answers
 from automl_retraining.core.records import Evaluation, Interval, ModelRef
 from automl_retraining.core.resampling import Settings, units_by_row
@@ -94,8 +94,8 @@ def _judge(family: Family, pair: Pair, job: Job, table: int, tally: Tally) -> No
             gain = improvement(spec, result.difference)
             tally[name, "plain"] += gain.value > 0
             # Whether the gate may say "too few" on these rows, whatever the interval.
-            exact = (result.method or "").startswith("exact")
-            apart = not spec.label_based or ((evaluation.discordant or 0) >= FEW_DISCORDANT and not exact)
+            many_apart = (evaluation.discordant or 0) >= FEW_DISCORDANT
+            apart = not spec.label_based or (many_apart and not is_exact(result.method))
             where = "enough" if enough_rows and apart else "few"
             true = [value if spec.greater_is_better else -value for value in job.truths[name]]
             _count(tally, name, f"difference, {where}", gain, true[0] - true[1])

@@ -40,7 +40,7 @@ from automl_retraining.core.intervals import (
     tidy,
     wilson,
 )
-from automl_retraining.core.metric_table import MetricSpec
+from automl_retraining.core.metric_table import FEW_DISCORDANT, MetricSpec
 from automl_retraining.core.metrics import (
     VALUES,
     Answers,
@@ -52,9 +52,6 @@ from automl_retraining.core.metrics import (
 )
 from automl_retraining.core.records import Interval, MetricResult
 from automl_retraining.core.resampling import EXACT_ROWS, Resampling, Settings, Units
-
-FEW_DISCORDANT = 25
-"""Below this many rows on which exactly one model is right, a bootstrap of label-based metrics is not trusted."""
 
 STUDENTISED: dict[str, tuple[int, ...]] = {
     "rmse": (0, 2),

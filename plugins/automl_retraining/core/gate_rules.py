@@ -8,10 +8,10 @@ from typing import Literal
 from automl_retraining.core.errors import ConfigError
 from automl_retraining.core.gate_policy import GatePolicy
 from automl_retraining.core.gate_words import Other, compare_sentence, difference_from, improvement, places_for
-from automl_retraining.core.metric_table import MetricSpec, decimals, metric_spec, number
+from automl_retraining.core.metric_table import FEW_DISCORDANT, MetricSpec, decimals, metric_spec, number
 from automl_retraining.core.records import Evaluation, Interval, MetricResult, Rule
 
-FEW_ROWS, FEW_CLASS_ROWS, FEW_DISCORDANT, FEW_UNITS = 200, 25, 25, 20
+FEW_ROWS, FEW_CLASS_ROWS, FEW_UNITS = 200, 25, 20
 """Below one of these, a difference that is not shown is "too few rows to tell", not "no better"."""
 LEAST_ROWS, LEAST_CLASS_ROWS, LEAST_UNITS = 20, 5, 10
 """Below one of these no interval is trusted, whatever it says."""
@@ -141,7 +141,7 @@ def _weigh(
     if other == "reference":
         apart, method = evaluation.reference_discordant, metric.reference_method
     # Of recall, the positive rows count: where too few of those are discordant, its interval is the exact one.
-    exact = (method or "").startswith("exact")
+    exact = is_exact(method)
     few_apart = (apart or 0) < FEW_DISCORDANT
     if other != "baseline" and spec.label_based and (few_apart or exact):
         few = f"fewer than {FEW_DISCORDANT} positive rows that only one of the models has right"
@@ -170,6 +170,11 @@ def _weigh(
             f"{number(half + max(bar, 0.0), places)} or more could be shown"
         )
     return "fail", f"not shown to be {aim}"
+
+
+def is_exact(method: str | None) -> bool:
+    """Whether an interval of that method is exact: trusted on few discordant rows, and longer than need be."""
+    return (method or "").startswith("exact")
 
 
 def fewer(evaluation: Evaluation, rows: int, class_rows: int, units: int) -> str | None:

@@ -13,6 +13,9 @@ from automl_retraining.core.section import ProblemType
 
 MINUS = "−"
 
+FEW_DISCORDANT = 25
+"""Below this many rows on which exactly one model is right, a bootstrap of label-based metrics is not trusted."""
+
 
 @dataclass(frozen=True)
 class MetricSpec:
